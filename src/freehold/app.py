@@ -1,0 +1,421 @@
+"""The roof: builds every part once, lists the steps of the corridor in order, starts and stops the whole.
+
+The only module that sees both the settings and the parts; constructors below get plain values."""
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from importlib import import_module
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from freehold import __version__, plugs
+from freehold.administration import Administration
+from freehold.core.plan import Plan
+from freehold.core.refusals import Refusal
+from freehold.domains.calls.observed import Observed
+from freehold.domains.calls.run import Calls
+from freehold.domains.catalog.cursors import Cursors
+from freehold.domains.catalog.resolve import Catalog
+from freehold.domains.guard.step import Guard
+from freehold.domains.ledger.book import Book
+from freehold.domains.ledger.writer import Ledger
+from freehold.domains.limits.step import Limits
+from freehold.domains.oauth.apikeys import ApiKeys
+from freehold.domains.oauth.issuer import Issuer
+from freehold.domains.oauth.jwks import TrustedIssuer
+from freehold.domains.oauth.keys import SigningKeys
+from freehold.domains.oauth.metadata import protected_resource
+from freehold.domains.oauth.resource import Resource
+from freehold.domains.oauth.service_tokens import ServiceTokens
+from freehold.domains.oauth.tokens import AccessTokens, embedded, external
+from freehold.domains.resilience.step import Resilience
+from freehold.domains.sources.fetch import Documents
+from freehold.domains.sources.functions import Functions
+from freehold.domains.sources.invoke import Sources
+from freehold.domains.sources.load import Loader, OpenApiSpec
+from freehold.domains.sources.port import Source
+from freehold.domains.tenancy.tenants import Tenants
+from freehold.domains.vault.step import Vault
+from freehold.kit import migrate
+from freehold.kit.changes import Changes
+from freehold.kit.clock import Clock, SystemClock
+from freehold.kit.crypto import Seal, master_key
+from freehold.kit.db import Database, connect
+from freehold.kit.db_seals import check_master_key
+from freehold.kit.errors import Misconfigured, Unavailable
+from freehold.kit.http import GuardedClient, Outbound, Request
+from freehold.kit.ids import Ids
+from freehold.kit.inprocess import InProcess
+from freehold.kit.json import strict
+from freehold.kit.state import State
+from freehold.kit.telemetry import Metrics
+from freehold.protocol.methods import Results
+from freehold.settings import LOOPBACK, IssuerSettings, Settings, SourceSettings
+from freehold.web.asgi import Asgi
+from freehold.web.edges import Edges
+from freehold.web.identity import Identity
+from freehold.web.mcp import McpDoor
+from freehold.web.ops import OpsDoor
+from freehold.web.wellknown import WellKnown
+
+_log = logging.getLogger("freehold")
+
+CORRIDOR: Final = ("observed", "limits", "guard", "resilience", "vault")
+"""The steps of a call, outermost first."""
+
+
+class InProcessApi(Struct, frozen=True, kw_only=True):
+    """The SaaS's own ASGI application, offered as a source."""
+
+    name: str
+    app: Any
+    document: dict[str, Any] | None = None
+
+
+class KnownSource(Struct, frozen=True):
+    """A source as the operator's listing shows it."""
+
+    name: str
+    kind: str
+    location: str
+    digest: str
+    read_at: float | None
+
+
+def build(
+    settings: Settings,
+    *,
+    functions: Sequence[Functions] = (),
+    apis: Sequence[InProcessApi] = (),
+    clock: Clock | None = None,
+    randomness: Callable[[int], bytes] = os.urandom,
+) -> "Application":
+    """Every part, built without side effects; nothing is opened before `running` or `opened`.
+
+    `functions` and `apis` are the sources a SaaS brings in its own process. Raises `Misconfigured`.
+    """
+    return Application(settings, functions=functions, apis=apis, clock=clock or SystemClock(), randomness=randomness)
+
+
+class Application:
+    """One Freehold server: its parts under their names, and their life from start to drain."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        functions: Sequence[Functions],
+        apis: Sequence[InProcessApi],
+        clock: Clock,
+        randomness: Callable[[int], bytes],
+    ) -> None:
+        """Use `build`."""
+        self.settings = settings
+        self.functions = tuple(functions)
+        self.apis = tuple(apis)
+        self.clock = clock
+        self.ids = Ids(clock, randomness)
+        self._randomness = randomness
+        self._stores()
+        self._identities()
+        self._tools()
+        self._corridor()
+        self.asgi = Asgi(self._routes(), running=self.running, start=self._start)
+        self._ready = False
+        self._when_ready: list[Callable[[], None]] = []
+        self._following: asyncio.Task[None] | None = None
+        self._digests: dict[str, str] = {}
+
+    # the parts, ground floor first
+
+    def _stores(self) -> None:
+        settings = self.settings
+        self.db: Database = connect(settings.database)
+        self.state: State = plugs.state(settings.state_url.get_secret_value(), clock=self.clock)
+        self.changes = Changes(self.db, self.state)
+        self.seal = Seal(self._master_key, self._randomness)
+        self.outbound: Outbound = GuardedClient(settings.outbound_allow)
+        self.metrics = Metrics()
+
+    def _identities(self) -> None:
+        settings = self.settings
+        self.tenants = Tenants(self.db, self.changes, self.clock)
+        self.signing_keys = SigningKeys(self.db, self.seal, self.changes, clock=self.clock)
+        self.issuer = Issuer(self.signing_keys, issuer=settings.base, resource=settings.resource, clock=self.clock, ids=self.ids)
+        self.api_keys = ApiKeys(self.db, self.tenants, self.changes, clock=self.clock, ids=self.ids, randomness=self._randomness)
+        trusted = [embedded(settings.base, self.signing_keys)]
+        trusted += [external(_trusted(one), self.outbound, self.clock) for one in settings.issuers.values()]
+        tokens = AccessTokens(trusted, resource=settings.resource, clock=self.clock)
+        self.resource = Resource(self.db, tokens, self.tenants, plans=settings.plans, clock=self.clock)
+        self.service_tokens = ServiceTokens(self.signing_keys, issuer=settings.base, clock=self.clock, ids=self.ids)
+
+    def _tools(self) -> None:
+        settings = self.settings
+        self.sources = Sources()
+        self.catalog = Catalog(Cursors(lambda: self.seal.mac_key("cursors")), page_size=settings.page_size)
+        self.documents = Documents(self.db, self.outbound, self.changes, self.clock)
+        self.loader = Loader(self.documents, self.outbound, seconds=settings.call_seconds, cap=settings.upstream_cap)
+
+    def _corridor(self) -> None:
+        settings = self.settings
+        self.ledger = Ledger(self.db, clock=self.clock, ids=self.ids, durability=settings.ledger_durability)
+        self.book = Book(self.db)
+        plans = {name: Plan(name=name, **one.model_dump()) for name, one in settings.plans.items()}
+        steps = {
+            "observed": Observed(self.metrics, clock=self.clock),
+            "limits": Limits(self.state, plans=plans, usage=self.book, clock=self.clock),
+            "guard": Guard(randomness=self._randomness, cap=settings.answer_cap, boundary=settings.boundary),
+            "resilience": Resilience(clock=self.clock, in_flight=settings.source_in_flight, seconds=settings.call_seconds),
+            "vault": Vault(self.service_tokens),
+        }
+        self.calls = Calls(
+            self.catalog,
+            [steps[name] for name in CORRIDOR],
+            innermost=self.sources.invoke,
+            recorder=self.ledger,
+            clock=self.clock,
+            ids=self.ids,
+            seconds=settings.call_seconds,
+        )
+        self.administration = Administration(
+            tenants=self.tenants,
+            keys=self.api_keys,
+            issuer=self.issuer,
+            recorder=self.ledger,
+            clock=self.clock,
+            plans=tuple(plans),
+            default_plan=settings.default_plan,
+        )
+
+    def _routes(self) -> Mapping[str, Any]:
+        settings = self.settings
+        edges = Edges(
+            hosts=_hosts(settings),
+            origins=[settings.base, *settings.allowed_origins],
+            loopback=settings.host in LOOPBACK and urlsplit(settings.base).hostname in LOOPBACK,
+            body_cap=settings.body_cap,
+        )
+        scopes = ("mcp:read", "mcp:write")
+        identity = Identity(self.resource, resource=settings.resource, scopes=scopes)
+        results = Results(name=settings.name, version=__version__, title=settings.title, instructions=settings.instructions)
+        mcp = McpDoor(edges=edges, identity=identity, catalog=self.catalog, calls=self.calls, results=results, meter=self.metrics)
+        issuers = [settings.base, *(one.issuer for one in settings.issuers.values())]
+        document = protected_resource(settings.resource, issuers=issuers, scopes=(*scopes, "mcp:admin"), name=settings.title)
+        well_known = WellKnown(metadata=document, keys=lambda: self.signing_keys.published("service"))
+        ops = OpsDoor(
+            checks=self.checks, ready=lambda: self._ready, metrics=self.metrics, metrics_token=settings.metrics_token.get_secret_value()
+        )
+        return {
+            "/mcp": mcp,
+            "/.well-known/oauth-protected-resource": well_known.protected_resource,
+            "/.well-known/oauth-protected-resource/mcp": well_known.protected_resource,
+            "/.well-known/jwks.json": well_known.jwks,
+            "/livez": ops.livez,
+            "/readyz": ops.readyz,
+            "/health": ops.health,
+            "/metrics": ops.metrics,
+        }
+
+    @property
+    def checks(self) -> Mapping[str, Callable[[], Any]]:
+        """Every part's check, by the part's name."""
+        return {"database": self.db.check, "state": self.state.check, "ledger": self.ledger.check, "keys": self.signing_keys.check}
+
+    # their life
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Serving: everything started on entry; on exit no new work, calls in flight finished, everything closed."""
+        await self._start()
+        try:
+            yield
+        finally:
+            await self._stop()
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """Stores and ledger only, for one administrative act."""
+        try:
+            await self._open()
+            yield
+        finally:
+            await self._close()
+
+    def on_ready(self, tell: Callable[[], None]) -> None:
+        """Call `tell` once when the server takes requests."""
+        self._when_ready.append(tell)
+
+    async def diagnose(self) -> dict[str, str]:
+        """`ok` or a sentence for each part, however many fail; changes nothing."""
+        from freehold.web.ops import explain  # noqa: PLC0415
+
+        said = {"settings": "ok", "schema": await _explained(self._check_schema), "master key": await _explained(self._check_key)}
+        said |= {name: await explain(check) for name, check in self.checks.items() if name in {"database", "state"}}
+        for name, one in self.settings.sources.items():
+            said[f"source {name}"] = await _explained(lambda name=name, one=one: self._check_source(name, one))
+        await self._close()
+        return said
+
+    async def _start(self) -> None:
+        if self._ready:
+            return
+        try:
+            await self._open()
+            await self._load_sources()
+            await self.state.check()
+            self.changes.watch(self._changed)
+            await self.changes.start()
+        except BaseException:
+            await self._close()
+            raise
+        self._ready = True
+        for tell in self._when_ready:
+            tell()
+
+    async def _open(self) -> None:
+        settings = self.settings
+        if self.db.dialect == "sqlite" or not settings.master_key.get_secret_value():
+            _make(settings)
+        if settings.migrate_on_start if settings.migrate_on_start is not None else self.db.dialect == "sqlite":
+            await migrate.migrate(settings.database)
+        await self._check_schema()
+        await self._check_key()
+        await self.ledger.start()
+
+    async def _stop(self) -> None:
+        self._ready = False
+        await self.changes.close()
+        if self._following is not None:
+            self._following.cancel()
+        for source in self.sources.all:
+            await source.close()
+        await self._close()
+
+    async def _close(self) -> None:
+        await self.ledger.close()
+        await self.outbound.close()
+        await self.state.close()
+        await self.db.close()
+
+    async def _check_schema(self) -> None:
+        await migrate.require_current(self.db)
+
+    async def _check_key(self) -> None:
+        await check_master_key(self.db, self.seal)
+
+    def _master_key(self) -> bytes:
+        given = self.settings.master_key.get_secret_value()
+        return bytes.fromhex(given) if given else master_key(self.settings.data / "master.key", self._randomness)
+
+    # the sources
+
+    async def _load_sources(self) -> None:
+        built: list[Source] = [source for source in self.functions if source.tools]
+        for api in self.apis:
+            built.append(await self._in_process(api))
+        for name, one in self.settings.sources.items():
+            built += await self._configured(name, one)
+        self.sources.replace(built)
+        self.catalog.replace(built)
+
+    async def _configured(self, name: str, one: SourceSettings) -> list[Source]:
+        if one.python is not None:
+            return await self._from_python(name, one.python)
+        source, self._digests[name] = await self.loader.openapi(_spec(self.settings, name, one))
+        return [source]
+
+    async def _from_python(self, name: str, place: str) -> list[Source]:
+        module, _, attribute = place.partition(":")
+        try:
+            found = getattr(import_module(module), attribute or "app")
+        except (ImportError, AttributeError) as fault:
+            raise Misconfigured(f"sources.{name}: {place} cannot be imported ({fault}). Write it as package.module:name.") from None
+        sources: list[Source] = [found.functions] if found.functions.tools else []
+        return sources + [await self._in_process(api) for api in found.apis]
+
+    async def _in_process(self, api: InProcessApi) -> Source:
+        outbound = InProcess(api.app, host=f"{api.name}.internal")
+        document = api.document or (api.app.openapi() if hasattr(api.app, "openapi") else None)
+        if document is None:
+            answer = await outbound.send(
+                Request(method="GET", url=f"http://{api.name}.internal/openapi.json"), seconds=30, cap=self.settings.upstream_cap
+            )
+            document = strict(answer.body)
+        return self.loader.in_process(api.name, document, outbound)
+
+    async def refresh_source(self, name: str) -> int:
+        """Read a source's document again and keep it for every replica; how many tools it offers."""
+        one = self.settings.sources.get(name)
+        if one is None or one.openapi is None:
+            raise Refusal("source_unknown", source=name)
+        source, _ = await self.loader.refresh(_spec(self.settings, name, one))
+        return len(source.tools)
+
+    async def known_sources(self) -> list[KnownSource]:
+        """What the settings name, and when each document was last read."""
+        found = []
+        for name, one in self.settings.sources.items():
+            if one.openapi is None:
+                found.append(KnownSource(name, "python", one.python or "", "", None))
+                continue
+            kept = await self.documents.stored(name, self.settings.at(one.openapi))
+            found.append(KnownSource(name, "openapi", one.openapi, kept.digest if kept else "", kept.fetched_at if kept else None))
+        return found
+
+    async def _check_source(self, name: str, one: SourceSettings) -> None:
+        if one.openapi is not None and await self.documents.stored(name, self.settings.at(one.openapi)) is None:
+            await self.documents.read(self.settings.at(one.openapi))
+
+    def _changed(self) -> None:
+        """Control-plane rows may have changed: ask again at once, and follow documents another process refreshed."""
+        self.resource.forget()
+        self.signing_keys.forget()
+        if self._following is None or self._following.done():
+            self._following = asyncio.get_running_loop().create_task(self._follow())
+
+    async def _follow(self) -> None:
+        try:
+            current = await self.documents.digests()
+            if any(current.get(name) != digest for name, digest in self._digests.items()):
+                await self._load_sources()
+        except (Unavailable, Misconfigured, Refusal) as fault:
+            _log.warning("sources not followed", extra={"code": "source_stale", "error": type(fault).__name__})
+
+
+def _trusted(one: IssuerSettings) -> TrustedIssuer:
+    return TrustedIssuer(
+        issuer=one.issuer, jwks_uri=one.jwks_url, claims=one.claims, algorithms=frozenset(one.algorithms), typ=one.token_type
+    )
+
+
+def _spec(settings: Settings, name: str, one: SourceSettings) -> OpenApiSpec:
+    return OpenApiSpec(name=name, location=settings.at(one.openapi or ""), base_url=one.base_url, audience=one.audience, scopes=one.scopes)
+
+
+def _hosts(settings: Settings) -> list[str]:
+    public = urlsplit(settings.base)
+    default = {"http": 80, "https": 443}[public.scheme]
+    named = [public.netloc.lower()]
+    if public.port in {None, default}:
+        named += [str(public.hostname), f"{public.hostname}:{default}"]
+    return [*named, *(host.lower() for host in settings.allowed_hosts)]
+
+
+def _make(settings: Settings) -> None:
+    try:
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as fault:
+        raise Misconfigured(f"{settings.data} cannot be made ({fault.strerror}). Set data_dir to a folder this user may write to.") from None
+
+
+async def _explained(check: Callable[[], Any]) -> str:
+    try:
+        await check()
+    except (Misconfigured, Unavailable, Refusal) as fault:
+        return str(fault)
+    return "ok"

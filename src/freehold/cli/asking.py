@@ -1,0 +1,95 @@
+"""What all commands share: the common options, running a coroutine, printing rows, and exit codes 0, 1 and 2."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from freehold.app import Application
+    from freehold.settings import Settings
+
+Result = TypeVar("Result")
+
+Config = Annotated[Path | None, typer.Option("--config", "-c", envvar="FREEHOLD_CONFIG", help="freehold.toml; the one in this folder otherwise.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Tenant = Annotated[str, typer.Option("--tenant", "-t", help="The tenant's id.")]
+
+REFUSED = 1
+MISUSED = 2
+
+
+def run(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run to the end. A refusal is printed as its sentences and exits 1."""
+    from freehold.core.refusals import Refusal  # noqa: PLC0415  not needed for --help
+    from freehold.kit.errors import Misconfigured, Unavailable  # noqa: PLC0415
+
+    try:
+        return asyncio.run(work)
+    except (Refusal, Misconfigured, Unavailable) as fault:
+        typer.echo(f"freehold: {fault}", err=True)
+        raise typer.Exit(REFUSED) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def settings_of(config: Path | None, **given: object) -> "Settings":
+    """The settings of `--config`, of freehold.toml in this folder, or of FREEHOLD_* alone."""
+    from freehold.settings import load  # noqa: PLC0415  heavy
+
+    if config is None and Path("freehold.toml").exists():
+        config = Path("freehold.toml")
+    return load(config, **given)
+
+
+@asynccontextmanager
+async def opened(config: Path | None) -> "AsyncIterator[Application]":
+    """The application with its stores open and nothing listening, for one administrative act."""
+    from freehold.app import build  # noqa: PLC0415  heavy
+
+    application = build(settings_of(config))
+    async with application.opened():
+        yield application
+
+
+def rows(listed: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str) -> None:
+    """A listing: a JSON array, or a table with the rows' keys as its head."""
+    if as_json:
+        typer.echo(json.dumps(list(listed), ensure_ascii=False))
+        return
+    if not listed:
+        typer.echo(empty)
+        return
+    from rich.console import Console  # noqa: PLC0415  heavy
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for head in listed[0]:
+        table.add_column(head.replace("_", " "), overflow="fold")
+    for row in listed:
+        table.add_row(*(Text(_cell(value)) for value in row.values()))
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def one(shown: Mapping[str, Any], *, as_json: bool) -> None:
+    """One thing: a JSON object, or a line a member."""
+    if as_json:
+        typer.echo(json.dumps(shown, ensure_ascii=False))
+        return
+    width = max(len(key) for key in shown)
+    for key, value in shown.items():
+        typer.echo(f"{key.replace('_', ' '):<{width}}  {_cell(value)}")
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, (list, tuple, frozenset, set)):
+        return " ".join(sorted(str(item) for item in value)) or "none"
+    return str(value)

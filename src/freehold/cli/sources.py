@@ -1,0 +1,73 @@
+"""`freehold source`: where tools come from."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from freehold.cli.asking import Config, Json, one, opened, rows, run
+from freehold.cli.moments import moment
+
+app = typer.Typer(help="Sources of tools: add, list, preview, refresh.", no_args_is_help=True)
+
+
+@app.command()
+def add(
+    name: Annotated[str, typer.Argument(help="Name of the source.")],
+    *,
+    openapi: Annotated[str, typer.Option(help="The OpenAPI document: a file or a URL.")],
+    base_url: Annotated[str | None, typer.Option(help="Where the API answers, if the document does not say.")] = None,
+    config: Config = None,
+) -> None:
+    """Add an API to freehold.toml. A running server offers it after its next start."""
+    from freehold.cli.beginning import add_source  # noqa: PLC0415  heavy
+
+    run(add_source(config or Path("freehold.toml"), name, openapi=openapi, base_url=base_url))
+
+
+@app.command("list")
+def every(*, config: Config = None, as_json: Json = False) -> None:
+    """The configured sources and when each one's document was last read."""
+
+    async def act() -> None:
+        async with opened(config) as application:
+            found = [
+                {"source": known.name, "from": known.location, "kind": known.kind, "read": moment(known.read_at), "digest": known.digest[:12]}
+                for known in await application.known_sources()
+            ]
+            rows(found, as_json=as_json, empty="There is no source yet. Add one with `freehold source add NAME --openapi FILE|URL`.")
+
+    run(act())
+
+
+@app.command()
+def preview(
+    document: Annotated[str, typer.Argument(metavar="FILE|URL", help="An OpenAPI document.")],
+    *,
+    allow: Annotated[list[str] | None, typer.Option(help="A private host the document may be read from.")] = None,
+    as_json: Json = False,
+) -> None:
+    """What a document would become: tools, skipped operations with reasons, size and cost."""
+    from freehold.cli.previewing import preview as look  # noqa: PLC0415  heavy
+
+    report = run(look(document, allow or []))
+    if as_json:
+        typer.echo(json.dumps(report, ensure_ascii=False))
+        return
+    skipped = report.pop("skipped")
+    one({**report, "skipped": len(skipped)}, as_json=False)
+    for skip in skipped:
+        typer.echo(f"  {skip['operation']}: {skip['why']}")
+
+
+@app.command()
+def refresh(name: Annotated[str, typer.Argument(help="Name of the source.")], *, config: Config = None) -> None:
+    """Read a source's document again. Running servers follow within five seconds; a document that does not import changes nothing."""
+
+    async def act() -> None:
+        async with opened(config) as application:
+            count = await application.refresh_source(name)
+        typer.echo(f"{name} offers {count} tools.")
+
+    run(act())

@@ -1,0 +1,67 @@
+"""One tool call on its way down the corridor, and what comes back up."""
+
+from collections.abc import Awaitable
+from typing import Any, Literal, Protocol
+
+from msgspec import UNSET, Struct, UnsetType
+
+from freehold.core.principal import Principal
+from freehold.core.refusals import Refusal
+from freehold.core.tool import Tool
+
+
+class Call(Struct, frozen=True, kw_only=True, eq=False):
+    """A call of one tool by one principal. Steps that change it pass on a copy (`msgspec.structs.replace`)."""
+
+    id: str
+    """Time-sortable, unique; also the id of its ledger entry."""
+    at: float
+    """Unix seconds at which the door took it."""
+    principal: Principal
+    tool: Tool
+    arguments: dict[str, Any]
+    request_id: str
+    revision: str
+    bytes_in: int
+    deadline: float
+    """On the monotonic clock, in seconds; no work for this call after it."""
+    credential: tuple[tuple[str, str], ...] = ()
+    """Headers the vault step adds for the upstream, never shown to anyone."""
+    traceparent: str = ""
+
+
+Status = Literal["ok", "error", "refused", "cancelled", "failed"]
+
+
+class Outcome(Struct, frozen=True, kw_only=True, eq=False):
+    """What a call came to.
+
+    ok: the tool answered. error: the tool (or its API) answered that it could not.
+    refused: Freehold stopped it, `refusal` says why. cancelled: the client went away.
+    failed: our own fault. Only `ok` and `error` ran to the end upstream.
+    """
+
+    status: Status
+    content: tuple[dict[str, Any], ...] = ()
+    """MCP content blocks, already in wire form."""
+    structured: Any | UnsetType = UNSET
+    """Any JSON value or `msgspec.Raw`; UNSET when there is none."""
+    refusal: Refusal | None = None
+    units: int = 0
+    """Units charged; settled by the limits step."""
+
+
+class Next(Protocol):
+    """The rest of the corridor."""
+
+    def __call__(self, call: Call, /) -> Awaitable[Outcome]:
+        """Run what lies further in."""
+        ...
+
+
+class Step(Protocol):
+    """One step of the corridor. It may change the call or the outcome, or raise `Refusal`."""
+
+    async def __call__(self, call: Call, *, nxt: Next) -> Outcome:
+        """Do this step's part, calling `nxt` at most once."""
+        ...

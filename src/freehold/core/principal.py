@@ -1,0 +1,24 @@
+"""Who acts, and for whom. Built only from a verified credential (law 1)."""
+
+from msgspec import Struct
+
+
+class Principal(Struct, frozen=True, kw_only=True):
+    """The verified caller of one request.
+
+    `tools` is None when the scopes alone decide; an empty set means no tool at all.
+    `credential` names what a revocation would name: `key:<id>` or `jti:<id>`.
+    """
+
+    tenant: str
+    subject: str
+    client: str
+    credential: str
+    scopes: frozenset[str]
+    tools: frozenset[str] | None = None
+    data_scope: str = ""
+    plan: str
+    expires_at: float
+    """Unix seconds; nothing may be done in this principal's name after it."""
+    test: bool = False
+    """True for `mcp_test_` keys: the same corridor, marked in the ledger."""

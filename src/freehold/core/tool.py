@@ -1,0 +1,31 @@
+"""A tool as agents see it, and what its source needs to run it."""
+
+from typing import Any
+
+from msgspec import Struct
+
+
+class Tool(Struct, frozen=True, kw_only=True, eq=False):
+    """One callable thing of one source. Immutable: a changed tool is a new value.
+
+    Compared by identity, so that plans compiled for a tool (validator, encoded bytes) can be kept beside it.
+    """
+
+    name: str
+    """1 to 64 characters of `[A-Za-z0-9_-]`, unique in the catalog."""
+    description: str
+    input_schema: dict[str, Any]
+    """JSON Schema 2020-12 of type object; never a remote `$ref`."""
+    source: str
+    title: str | None = None
+    output_schema: dict[str, Any] | None = None
+    read_only: bool = False
+    destructive: bool = True
+    idempotent: bool = False
+    open_world: bool = True
+    scopes: frozenset[str]
+    """Every scope a caller needs for this tool."""
+    audience: str | None = None
+    """Origin (`https://api.example.com`) the service token is made out to; None: no token is needed."""
+    operation: Any = None
+    """What the source compiled to run it; opaque to everyone else."""

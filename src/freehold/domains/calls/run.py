@@ -1,0 +1,119 @@
+"""`tools/call`: a name and a principal become a `Call`, the corridor runs it, the ledger has it before the answer leaves.
+
+Knows neither the wire (the caller passes `encode`) nor what any step does."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from freehold.core.call import Call, Next, Outcome, Step
+from freehold.core.principal import Principal
+from freehold.core.refusals import Refusal
+from freehold.core.tool import Tool
+from freehold.domains.calls.pipeline import fold
+from freehold.kit.clock import Clock
+from freehold.kit.ids import Ids
+
+_log = logging.getLogger("freehold.calls")
+
+
+class Catalog(Protocol):
+    """What this room needs of the catalog."""
+
+    def find(self, principal: Principal, name: str) -> Tool | None:
+        """The tool of that name in the caller's catalog, whatever its scopes; None hides and does not exist alike."""
+        ...
+
+
+class Recorder(Protocol):
+    """What this room needs of the ledger."""
+
+    async def call(self, call: Call, outcome: Outcome, *, microseconds: int, bytes_out: int) -> None:
+        """Return once the entry is committed, or raise `Refusal`."""
+        ...
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """A tool call as the door understood it."""
+
+    principal: Principal
+    name: str
+    arguments: dict[str, Any]
+    request_id: str
+    revision: str
+    bytes_in: int
+    traceparent: str = ""
+
+
+Encode = Callable[[Outcome], bytes]
+
+
+class Calls:
+    """The corridor with its two ends. One per process."""
+
+    def __init__(
+        self, catalog: Catalog, steps: Sequence[Step], *, innermost: Next, recorder: Recorder, clock: Clock, ids: Ids, seconds: float
+    ) -> None:
+        """`seconds` is how long one call may take, from the door to the answer."""
+        self._catalog = catalog
+        self._walk = fold(steps, innermost)
+        self._recorder = recorder
+        self._clock = clock
+        self._ids = ids
+        self._seconds = seconds
+
+    async def run(self, asked: Asked, encode: Encode) -> bytes:
+        """The encoded answer, its entry committed.
+
+        Raises `Refusal` for an unknown tool, missing scopes and an unreachable ledger; every other refusal
+        is an outcome. A cancelled caller is recorded too.
+        """
+        call = self._begin(asked)
+        started = self._clock.monotonic()
+        lacking = call.tool.scopes - asked.principal.scopes
+        if lacking:
+            refusal = Refusal("insufficient_scope", scopes=" ".join(sorted(call.tool.scopes)), data={"scopes": sorted(call.tool.scopes)})
+            await self._record(call, Outcome(status="refused", refusal=refusal), started, 0)
+            raise refusal
+        try:
+            outcome = await self._outcome(call)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._record(call, Outcome(status="cancelled"), started, 0))
+            raise
+        answer = encode(outcome)
+        await self._record(call, outcome, started, len(answer))
+        return answer
+
+    def _begin(self, asked: Asked) -> Call:
+        tool = self._catalog.find(asked.principal, asked.name)
+        if tool is None:
+            raise Refusal("unknown_tool")
+        identity = self._ids.new()
+        return Call(
+            id=identity,
+            at=self._clock.now(),
+            principal=asked.principal,
+            tool=tool,
+            arguments=asked.arguments,
+            request_id=asked.request_id or identity,
+            revision=asked.revision,
+            bytes_in=asked.bytes_in,
+            deadline=self._clock.monotonic() + self._seconds,
+            traceparent=asked.traceparent,
+        )
+
+    async def _outcome(self, call: Call) -> Outcome:
+        try:
+            return await self._walk(call)
+        except Refusal as refusal:
+            return Outcome(status="refused", refusal=refusal)
+        except Exception as fault:  # door: whatever a tool or step raises must still be answered and recorded
+            _log.error("call failed", extra={"code": "tool_failed", "request_id": call.request_id, "error": type(fault).__name__})
+            return Outcome(status="failed", refusal=Refusal("tool_failed", request_id=call.request_id))
+
+    def _record(self, call: Call, outcome: Outcome, started: float, bytes_out: int) -> Awaitable[None]:
+        microseconds = int((self._clock.monotonic() - started) * 1e6)
+        return self._recorder.call(call, outcome, microseconds=microseconds, bytes_out=bytes_out)

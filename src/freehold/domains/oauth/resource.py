@@ -1,0 +1,205 @@
+"""The resource server: a presented credential becomes a `Principal`, or is refused without saying why.
+
+What tokens say is `tokens.py`'s, what keys look like `apikeys.py`'s; here is what is remembered, for how long, and who is asked."""
+
+import asyncio
+import hmac
+from collections.abc import Collection
+from hashlib import sha256
+from typing import Final, TypeVar
+
+from msgspec import Struct
+
+from freehold.core.principal import Principal
+from freehold.core.refusals import Refusal
+from freehold.domains.oauth import store
+from freehold.domains.oauth.apikeys import PREFIX, public_id
+from freehold.domains.oauth.claims import Grant
+from freehold.domains.oauth.standing import Tenants
+from freehold.domains.oauth.store import KeyRecord
+from freehold.domains.oauth.tokens import AccessTokens
+from freehold.kit.clock import Clock
+from freehold.kit.db import Database
+from freehold.kit.errors import Misconfigured, Unavailable
+from freehold.kit.jose import END_OF_TIME, MAX_TOKEN_BYTES, InvalidToken
+
+REMEMBERED: Final = 60.0
+REFUSED: Final = 5.0
+_MOST_REFUSED: Final = 10_000
+_MOST_STANDINGS: Final = 10_000
+_DOTS: Final = 2
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+
+
+class _Known(Struct, frozen=True, eq=False):
+    principal: Principal
+    until: float
+
+
+class Resource:
+    """Answers from memory for up to a minute, and never longer than the credential is valid.
+
+    `forget` makes it ask again at once; what was being looked up meanwhile is not remembered.
+    """
+
+    def __init__(
+        self, db: Database, tokens: AccessTokens, tenants: Tenants, *, plans: Collection[str], clock: Clock, capacity: int = 50_000
+    ) -> None:
+        """`plans` are the plan names a token's `rate_limit_tier` may choose; `capacity` bounds the credentials remembered."""
+        self._db = db
+        self._tokens = tokens
+        self._tenants = tenants
+        self._plans = frozenset(plans)
+        self._now = clock.now
+        self._capacity = capacity
+        self._known: dict[bytes, _Known] = {}
+        self._refused: dict[bytes, float] = {}
+        self._standings: dict[str, tuple[str, float]] = {}
+        self._looking: dict[bytes, asyncio.Task[Principal | None]] = {}
+        self._generation = 0
+
+    async def principal(self, bearer: str | None, api_key: str | None) -> Principal:
+        """Who presents this: the value of `Authorization: Bearer` or of `X-API-Key`; when both, they must be the same key.
+
+        Raises `Refusal`: `unauthenticated` for nothing, `invalid_token` for anything not valid here and now,
+        `identity_unavailable` when it cannot be found out.
+        """
+        presented = bearer if api_key is None else api_key
+        if presented is None:
+            raise Refusal("unauthenticated")
+        if api_key is not None and not (api_key.startswith(PREFIX) and bearer in {None, api_key}):
+            raise Refusal("invalid_token")
+        digest = sha256(presented.encode("utf-8", "surrogatepass")).digest()
+        known = self._known.get(digest)
+        if known is not None and known.until > self._now():
+            return known.principal
+        return await self._found_out(presented, digest)
+
+    def forget(self) -> None:
+        """Remember nothing: keys, revocations or tenants may have changed."""
+        self._generation += 1
+        self._known.clear()
+        self._refused.clear()
+        self._standings.clear()
+        self._looking.clear()
+
+    async def _found_out(self, presented: str, digest: bytes) -> Principal:
+        if not _is_plausible(presented) or self._refused.get(digest, 0.0) > self._now():
+            raise Refusal("invalid_token")
+        try:
+            found = await asyncio.shield(self._look(presented, digest))
+        except (Unavailable, Misconfigured) as error:
+            raise Refusal("identity_unavailable", retry_after=5) from error
+        if found is None:
+            raise Refusal("invalid_token")
+        return found
+
+    def _look(self, presented: str, digest: bytes) -> asyncio.Task[Principal | None]:
+        """One look for all who present the same thing at the same time; it outlives those who give up."""
+        task = self._looking.get(digest)
+        if task is None:
+            task = self._looking[digest] = asyncio.get_running_loop().create_task(self._learn(presented, digest))
+            task.add_done_callback(lambda done: self._looked(digest, done))
+        return task
+
+    def _looked(self, digest: bytes, task: asyncio.Task[Principal | None]) -> None:
+        if self._looking.get(digest) is task:
+            del self._looking[digest]
+        if not task.cancelled():
+            task.exception()  # whoever still waits has it; nobody else needs to hear of it
+
+    async def _learn(self, presented: str, digest: bytes) -> Principal | None:
+        generation = self._generation
+        key_id = public_id(presented)
+        found = await (self._of_token(presented) if key_id is None else self._of_key(key_id, digest))
+        if generation == self._generation:
+            self._remember(digest, found)
+        return found
+
+    async def _of_token(self, token: str) -> Principal | None:
+        try:
+            grant = await self._tokens.read(token)
+        except InvalidToken:
+            return None
+        revoked, plan = await asyncio.gather(
+            store.is_revoked(self._db, grant.tenant, grant.revocable, grant.issued_at, self._now()), self._plan(grant.tenant)
+        )
+        return None if revoked or plan is None else self._principal(grant, plan)
+
+    async def _of_key(self, key_id: str, digest: bytes) -> Principal | None:
+        record = await store.find_key(self._db, key_id, self._now())
+        if record is None or not hmac.compare_digest(record.digest, digest) or not self._is_live(record):
+            return None
+        plan = await self._plan(record.key.tenant_id)
+        return None if plan is None else self._principal(_key_grant(record), plan)
+
+    def _is_live(self, record: KeyRecord) -> bool:
+        expires = record.key.expires_at
+        return not record.revoked and record.key.revoked_at is None and (expires is None or expires > self._now())
+
+    async def _plan(self, tenant: str) -> str | None:
+        """The plan of an active tenant, else None."""
+        plan, until = self._standings.get(tenant, ("", 0.0))
+        if until > self._now():
+            return plan
+        generation = self._generation
+        standing = await self._tenants.find(tenant)
+        if standing is None or standing.status != "active":
+            return None
+        if generation == self._generation:
+            _put(self._standings, tenant, (standing.plan, self._now() + REMEMBERED), _MOST_STANDINGS)
+        return standing.plan
+
+    def _principal(self, grant: Grant, plan: str) -> Principal:
+        return Principal(
+            tenant=grant.tenant,
+            subject=grant.subject,
+            client=grant.client,
+            credential=grant.credential,
+            scopes=grant.scopes,
+            tools=grant.tools,
+            data_scope=grant.data_scope,
+            plan=grant.tier if grant.tier in self._plans else plan,
+            expires_at=grant.expires_at,
+            test=grant.test,
+        )
+
+    def _remember(self, digest: bytes, found: Principal | None) -> None:
+        now = self._now()
+        if found is None:
+            _put(self._refused, digest, now + REFUSED, _MOST_REFUSED)
+        else:
+            _put(self._known, digest, _Known(found, min(found.expires_at, now + REMEMBERED)), self._capacity)
+
+
+def _is_plausible(presented: str) -> bool:
+    """Whether it is worth asking anyone: a key with the right checksum, or something of a token's shape."""
+    if presented.startswith(PREFIX):
+        return public_id(presented) is not None
+    return len(presented) <= MAX_TOKEN_BYTES and presented.count(".") == _DOTS
+
+
+def _key_grant(record: KeyRecord) -> Grant:
+    key = record.key
+    name = f"key:{key.key_id}"
+    return Grant(
+        tenant=key.tenant_id,
+        subject=name,
+        client=name,
+        credential=name,
+        scopes=key.scopes,
+        tools=key.tools,
+        issued_at=key.created_at,
+        expires_at=END_OF_TIME if key.expires_at is None else key.expires_at,
+        revocable=(("key", key.key_id),),
+        test=key.test,
+    )
+
+
+def _put(kept: dict[_Key, _Value], key: _Key, value: _Value, most: int) -> None:
+    """Keep it as the newest; when full, the oldest goes."""
+    kept.pop(key, None)
+    if len(kept) >= most:
+        del kept[next(iter(kept))]
+    kept[key] = value

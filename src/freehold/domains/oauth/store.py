@@ -1,0 +1,134 @@
+"""The room's SQL: API keys, revocations, signing keys.
+
+`system` scopes appear only where a credential is what tells the tenant, and for keys no tenant owns."""
+
+from collections.abc import Collection, Sequence
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import and_, delete, insert, or_, select, tuple_, update
+
+from freehold.domains.oauth.tables import api_keys, revocations, signing_keys
+from freehold.kit.db import Database, Scope
+
+_NAMES: Final = msgspec.json.Decoder(frozenset[str])
+
+
+class ApiKey(Struct, frozen=True, kw_only=True):
+    """An API key as it may be shown: everything but the key itself."""
+
+    key_id: str
+    tenant_id: str
+    name: str
+    scopes: frozenset[str]
+    tools: frozenset[str] | None
+    test: bool
+    created_at: float
+    expires_at: float | None
+    revoked_at: float | None
+
+
+class KeyRecord(Struct, frozen=True):
+    """A key with the digest it is recognised by, and whether a revocation names it or came after it for its whole tenant."""
+
+    key: ApiKey
+    digest: bytes
+    revoked: bool
+
+
+class SealedKey(Struct, frozen=True):
+    """A signing key as it lies in the database; its fields are the table's columns in order."""
+
+    kid: str
+    purpose: str
+    algorithm: str
+    public_jwk: str
+    sealed: bytes
+    created_at: float
+    retired_at: float | None
+
+
+_SHOWN: Final = tuple(api_keys.c[name] for name in ApiKey.__struct_fields__)
+
+
+async def find_key(db: Database, key_id: str, now: float) -> KeyRecord | None:
+    """The key of that public id, of whichever tenant: the key is what tells the tenant."""
+    of_key = and_(revocations.c.kind == "key", revocations.c.value == api_keys.c.key_id)
+    of_tenant = and_(revocations.c.kind == "tenant", revocations.c.at >= api_keys.c.created_at)
+    revoked = select(revocations.c.at).where(
+        revocations.c.tenant_id == api_keys.c.tenant_id, revocations.c.until > now, or_(of_key, of_tenant)
+    )
+    async with db.system() as scope:
+        row = await scope.one(select(*_SHOWN, api_keys.c.digest, revoked.exists().label("revoked")).where(api_keys.c.key_id == key_id))
+    return None if row is None else KeyRecord(_key(row[: len(_SHOWN)]), digest=row.digest, revoked=bool(row.revoked))
+
+
+async def list_keys(db: Database, tenant: str) -> list[ApiKey]:
+    """Every key of the tenant, oldest first, revoked and expired ones included."""
+    async with db.tenant(tenant) as scope:
+        rows = await scope.all(select(*_SHOWN).order_by(api_keys.c.key_id))
+    return [_key(row) for row in rows]
+
+
+async def add_key(scope: Scope, key: ApiKey, digest: bytes) -> None:
+    """Keep a new key."""
+    row = {name: getattr(key, name) for name in ApiKey.__struct_fields__}
+    row |= {"digest": digest, "scopes": _written(key.scopes), "tools": None if key.tools is None else _written(key.tools)}
+    await scope.run(insert(api_keys).values(row))
+
+
+async def end_keys(scope: Scope, now: float, key_id: str | None = None) -> int:
+    """Revoke one key of the scope's tenant, or all of them; gives how many were not revoked before."""
+    statement = update(api_keys).where(api_keys.c.revoked_at.is_(None)).values(revoked_at=now)
+    return await scope.run(statement if key_id is None else statement.where(api_keys.c.key_id == key_id))
+
+
+async def has_key(scope: Scope, key_id: str) -> bool:
+    """Whether the scope's tenant has or had that key."""
+    return await scope.one(select(api_keys.c.key_id).where(api_keys.c.key_id == key_id)) is not None
+
+
+async def is_revoked(db: Database, tenant: str, named: Collection[tuple[str, str]], issued_at: float, now: float) -> bool:
+    """Whether one of the (kind, value) pairs, or everything of the tenant issued until then, has been revoked."""
+    of_tenant = and_(revocations.c.kind == "tenant", revocations.c.at >= issued_at)
+    of_token = tuple_(revocations.c.kind, revocations.c.value).in_(named)
+    statement = select(revocations.c.kind).where(revocations.c.until > now, or_(of_tenant, of_token)).limit(1)
+    async with db.tenant(tenant) as scope:
+        return await scope.one(statement) is not None
+
+
+async def add_revocation(scope: Scope, kind: str, value: str, *, now: float, until: float) -> None:
+    """Revoke by name; a second time counts as the later one. Forgets the tenant's revocations whose time is over."""
+    over = and_(revocations.c.kind == kind, revocations.c.value == value)
+    await scope.run(delete(revocations).where(or_(over, revocations.c.until <= now)))
+    await scope.run(insert(revocations).values(kind=kind, value=value, at=now, until=until))
+
+
+async def signing(scope: Scope, now: float) -> Sequence[SealedKey]:
+    """The signing keys that are still published, oldest first."""
+    current = or_(signing_keys.c.retired_at.is_(None), signing_keys.c.retired_at > now)
+    rows = await scope.all(select(signing_keys).where(current).order_by(signing_keys.c.created_at, signing_keys.c.kid))
+    return [SealedKey(*row) for row in rows]
+
+
+async def add_signing(scope: Scope, key: SealedKey, *, retire_at: float) -> None:
+    """Keep a new key of a purpose; the ones before it are published until `retire_at`, those past their time are deleted."""
+    same = signing_keys.c.purpose == key.purpose
+    await scope.run(delete(signing_keys).where(same, signing_keys.c.retired_at <= key.created_at))
+    await scope.run(update(signing_keys).where(same, signing_keys.c.retired_at.is_(None)).values(retired_at=retire_at))
+    await scope.run(insert(signing_keys).values(msgspec.structs.asdict(key)))
+
+
+def _key(row: Sequence[Any]) -> ApiKey:
+    held: dict[str, Any] = dict(zip(ApiKey.__struct_fields__, row, strict=True))
+    held |= {"scopes": _read(held["scopes"]), "tools": _read(held["tools"])}
+    return ApiKey(**held)
+
+
+def _read(names: str | None) -> frozenset[str] | None:
+    return None if names is None else _NAMES.decode(names)
+
+
+def _written(names: Collection[str]) -> str:
+    return msgspec.json.encode(sorted(names)).decode()

@@ -1,0 +1,47 @@
+"""The room's tables. `api_keys` and `revocations` belong to tenants, `signing_keys` to the house."""
+
+from typing import Final
+
+from sqlalchemy import Boolean, Column, Double, LargeBinary, Table, Text
+
+from freehold.kit.db import metadata
+
+api_keys: Final = Table(
+    "api_keys",
+    metadata,
+    Column("key_id", Text, primary_key=True),
+    Column("tenant_id", Text, nullable=False, index=True),
+    Column("digest", LargeBinary, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("tools", Text),
+    Column("test", Boolean, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("expires_at", Double),
+    Column("revoked_at", Double),
+)
+"""`digest` is the SHA-256 of the whole key; `scopes` and `tools` are JSON lists, `tools` NULL when the scopes alone decide."""
+
+revocations: Final = Table(
+    "revocations",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("value", Text, primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("until", Double, nullable=False),
+)
+"""What no longer counts although it is signed and unexpired. After `until` nothing it names could be valid anyway."""
+
+signing_keys: Final = Table(
+    "signing_keys",
+    metadata,
+    Column("kid", Text, primary_key=True),
+    Column("purpose", Text, nullable=False),
+    Column("algorithm", Text, nullable=False),
+    Column("public_jwk", Text, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("retired_at", Double),
+)
+"""`sealed` is the private JWK; `retired_at` is the moment from which a key is no longer published."""

@@ -1,0 +1,1 @@
+"""Sources made from OpenAPI documents: read, compile to tools, invoke."""

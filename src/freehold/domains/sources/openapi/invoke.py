@@ -1,0 +1,103 @@
+"""Source: an HTTP API described by OpenAPI. Fills the compiled operation, sends it through the guarded client, reads the answer."""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, Final, cast
+
+import jsonschema_rs
+
+from freehold.core.call import Call, Outcome
+from freehold.core.refusals import Refusal
+from freehold.core.tool import Tool
+from freehold.domains.sources.openapi.answers import Conforms, outcome
+from freehold.domains.sources.openapi.operation import Operation
+from freehold.domains.sources.openapi.tools import Compiled
+from freehold.kit.http import Outbound, Request, SendFailed
+
+_BOUNDARY_BYTES: Final = 18
+
+
+class OpenApiSource:
+    """The tools of one document and the way to run them. Origins were fixed when the document was compiled."""
+
+    def __init__(
+        self,
+        name: str,
+        compiled: Compiled,
+        outbound: Outbound,
+        *,
+        seconds: float,
+        cap: int,
+        randomness: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        """`seconds` and `cap` (bytes of the answer) bound each request; `randomness` makes multipart boundaries."""
+        self._name = name
+        self._compiled = compiled
+        self._outbound = outbound
+        self._seconds = seconds
+        self._cap = cap
+        self._randomness = randomness
+        self._conforms: dict[str, Conforms] = {}
+
+    @property
+    def name(self) -> str:
+        """The operator's name for it."""
+        return self._name
+
+    @property
+    def base_url(self) -> str:
+        """Where its API lives."""
+        return self._compiled.base_url
+
+    @property
+    def tools(self) -> Sequence[Tool]:
+        """In the document's order."""
+        return self._compiled.tools
+
+    async def invoke(self, call: Call) -> Outcome:
+        """Send one request. The caller's own headers never reach it: only the vault's, the document's and ours."""
+        operation = cast("Operation", call.tool.operation)
+        boundary = self._randomness(_BOUNDARY_BYTES).hex() if operation.multipart else ""
+        request = operation.request(call.arguments, call.credential, call.traceparent, boundary)
+        try:
+            answer = await self._outbound.send(request, seconds=self._seconds, cap=self._cap)
+        except SendFailed as fault:
+            raise self._refusal(fault) from None
+        return outcome(answer, self._looker(call.tool))
+
+    def _refusal(self, fault: SendFailed) -> Refusal:
+        match fault.failure:
+            case "unreachable":
+                return Refusal("upstream_unreachable")
+            case "timeout":
+                return Refusal("deadline_exceeded", seconds=self._seconds)
+            case "too_large":
+                return Refusal("upstream_too_large", limit=self._cap)
+            case "address_refused":
+                return Refusal("address_refused")
+            case "broken":
+                return Refusal("upstream_broken")
+
+    def _looker(self, tool: Tool) -> Conforms | None:
+        """The tool's output validator, compiled at its first call."""
+        if tool.output_schema is None:
+            return None
+        known = self._conforms.get(tool.name)
+        if known is None:
+            known = self._conforms[tool.name] = _validator(tool.output_schema)
+        return known
+
+    async def check(self) -> None:
+        """Reach the API's base URL; any answer at all will do."""
+        try:
+            await self._outbound.send(Request(method="HEAD", url=f"{self.base_url}/"), seconds=self._seconds, cap=self._cap)
+        except SendFailed as fault:
+            if fault.failure in {"unreachable", "timeout", "address_refused"}:
+                raise self._refusal(fault) from None
+
+    async def close(self) -> None:
+        """Nothing to give back: the client belongs to the roof."""
+
+
+def _validator(schema: dict[str, Any]) -> Conforms:
+    return jsonschema_rs.validator_for(schema, offline=True).is_valid

@@ -1,0 +1,64 @@
+"""Prose of a document, made short and plain for an agent: no markup, no invisible characters, cut where a sentence ends."""
+
+import re
+from typing import Final
+
+_HTML: Final = re.compile(
+    r"</?(?:a|b|i|u|p|br|hr|em|li|ol|ul|dl|dt|dd|tt|div|pre|sup|sub|span|code|note|para|strong|table|thead|tbody|tr|td|th|h[1-6]|img"
+    r"|blockquote|important|simpara|summary|details)\b[^<>]{0,400}>",
+    re.IGNORECASE,
+)
+_LINK: Final = re.compile(r"!?\[([^\[\]]{0,200})\]\([^()\s]{0,800}\)")
+_UNSEEN: Final = dict.fromkeys(
+    [
+        *range(0x20),
+        0x7F,
+        *range(0x80, 0xA0),
+        0xAD,
+        0x200B,
+        0x2060,
+        0xFEFF,
+        *range(0x202A, 0x202F),
+        *range(0x2066, 0x206A),
+        *range(0xE0000, 0xE0080),
+    ]
+)
+_ENDS: Final = (". ", "! ", "? ", "; ")
+_LOOKED_AT: Final = 8
+"""Characters looked at per byte of the budget: bounds the time an endless description takes."""
+
+
+def plain(prose: str, budget: int) -> str:
+    """The prose in at most `budget` bytes of UTF-8, ending with a sentence when one ends in the second half."""
+    short = prose[: budget * _LOOKED_AT]
+    if "<" in short:
+        short = _HTML.sub(" ", short)
+    if "](" in short:
+        short = _LINK.sub(r"\1", short)
+    short = " ".join(short.split())
+    if not (short.isascii() and short.isprintable()):
+        short = short.translate(_UNSEEN)
+    return short if len(short) <= budget // 4 else _cut(short, budget)
+
+
+def _cut(prose: str, budget: int) -> str:
+    encoded = prose.encode("utf-8", "replace")
+    if len(encoded) <= budget:
+        return prose
+    kept = encoded[: budget - 3].decode("utf-8", "ignore")
+    end = max(kept.rfind(mark) for mark in _ENDS)
+    if end >= len(kept) // 2:
+        return kept[: end + 1]
+    word = kept.rfind(" ")
+    return f"{kept[:word] if word > len(kept) // 2 else kept}…"
+
+
+def described(summary: str, description: str, budget: int) -> str:
+    """Summary and description as one text, without saying the same twice."""
+    first = plain(summary, budget).rstrip(".")
+    second = plain(description, budget)
+    if not first or second.startswith(first):
+        return second or first
+    if not second:
+        return f"{first}."
+    return plain(f"{first}. {second}", budget)

@@ -1,0 +1,194 @@
+"""A checked document becomes tools: one per operation, or a reason why not. One bad operation never costs the others."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final, Literal, NamedTuple, cast
+
+from msgspec import Struct
+
+from freehold.core.refusals import Refusal
+from freehold.core.tool import Tool
+from freehold.domains.sources.openapi.document import Document, Inexpressible, Json, mapping, text
+from freehold.domains.sources.openapi.inputs import Compiler
+from freehold.domains.sources.openapi.names import Wish, assign
+from freehold.domains.sources.openapi.operation import Operation
+from freehold.domains.sources.openapi.outputs import Outputs
+from freehold.domains.sources.openapi.payloads import bare, is_json
+from freehold.domains.sources.openapi.servers import Origins, origin
+from freehold.domains.sources.openapi.texts import described
+
+Access = Literal["read", "write", "destructive"]
+
+DEFAULT_SCOPES: Final[Mapping[Access, frozenset[str]]] = {
+    "read": frozenset({"mcp:read"}),
+    "write": frozenset({"mcp:write"}),
+    "destructive": frozenset({"mcp:admin"}),
+}
+BUDGET: Final = 24 * 1024
+"""Bytes one tool may take in a list, as an aim."""
+
+_DESCRIPTION: Final = 600
+_SCHEMA_SHARE: Final = 0.85
+_METHODS: Final = frozenset({"get", "put", "post", "delete", "patch", "head", "options", "trace"})
+_READS: Final = frozenset({"get", "head", "options"})
+_ACCEPTS: Final = 4
+_CUT: Final = "Some nested fields are left out of this schema; they are accepted all the same."
+
+
+class Skip(Struct, frozen=True):
+    """An operation that is not offered; `why` completes the sentence."""
+
+    operation: str
+    """Method and path."""
+    why: str
+
+
+class Compiled(Struct, frozen=True, kw_only=True):
+    """What a document came to, in its own order."""
+
+    tools: tuple[Tool, ...]
+    skipped: tuple[Skip, ...]
+    base_url: str
+
+
+class _Found(NamedTuple):
+    method: str
+    path: str
+    item: Json
+    operation: Json
+
+    @property
+    def label(self) -> str:
+        return f"{self.method.upper()} {self.path}"
+
+
+def compile_tools(
+    raw: Json,
+    *,
+    source: str,
+    base_url: str | None = None,
+    location: str | None = None,
+    scopes: Mapping[Access, frozenset[str]] = DEFAULT_SCOPES,
+    budget: int = BUDGET,
+) -> Compiled:
+    """Compile what `read.read` returned. `base_url` wins over the document's servers; `location` is the URL it came from.
+
+    Raises `Refusal("document_invalid")` when there is no operation or no host to send to.
+    """
+    document = Document(raw)
+    try:
+        origins = Origins(raw, base_url=base_url, location=location)
+    except Inexpressible as fault:
+        raise Refusal("document_invalid", why=str(fault), mend="Give the API's address with --base-url.") from None
+    found = list(_operations(document))
+    if not found:
+        raise Refusal("document_invalid", why="it describes no operation", mend="Check that its `paths` are filled in.")
+    work = _Work(document, origins, source, scopes, budget)
+    tools: list[Tool] = []
+    skipped: list[Skip] = []
+    for each, name in zip(found, assign(_wish(document, each) for each in found), strict=True):
+        made = work.attempt(each, name)
+        if isinstance(made, Skip):
+            skipped.append(made)
+        else:
+            tools.append(made)
+    return Compiled(tools=tuple(tools), skipped=tuple(skipped), base_url=origins.base)
+
+
+def _operations(document: Document) -> Iterator[_Found]:
+    for path, raw in mapping(document.raw.get("paths")).items():
+        if path.startswith("x-"):
+            continue
+        try:
+            item = document.follow(raw)
+        except Inexpressible:
+            item = mapping(raw)
+        for method, operation in item.items():
+            if method in _METHODS and isinstance(operation, dict):
+                yield _Found(method, path, item, mapping(cast("object", operation)))
+
+
+def _wish(document: Document, found: _Found) -> Wish:
+    identifier = text(found.operation.get("operationId"))
+    many = not identifier and _answer(document, found.operation)[1].get("type") == "array"
+    return Wish(found.method, found.path, identifier, many)
+
+
+def _answer(document: Document, operation: Json) -> tuple[Json, Json]:
+    """The content of the first good answer, and the schema of its JSON form."""
+    for status, raw in mapping(operation.get("responses")).items():
+        if status[:1] == "2" or status == "default":
+            try:
+                content = mapping(document.follow(raw).get("content"))
+                kind = next((kind for kind in content if is_json(bare(kind))), None)
+                return content, document.follow(mapping(content.get(kind)).get("schema")) if kind else {}
+            except Inexpressible:
+                continue
+    return {}, {}
+
+
+class _Work:
+    """The compilation of one document."""
+
+    def __init__(self, document: Document, origins: Origins, source: str, scopes: Mapping[Access, frozenset[str]], budget: int) -> None:
+        self._document = document
+        self._origins = origins
+        self._source = source
+        self._scopes = scopes
+        self._outputs = Outputs(document)
+        self._inputs = Compiler(document, budget=int(budget * _SCHEMA_SHARE))
+
+    def attempt(self, found: _Found, name: str) -> Tool | Skip:
+        try:
+            return self._tool(found, name)
+        except Inexpressible as fault:
+            return Skip(found.label, str(fault))
+        except RecursionError:
+            return Skip(found.label, "its schema is nested too deeply")
+        except (AttributeError, KeyError, TypeError, ValueError):  # the promise above, kept also for shapes nobody thought of
+            return Skip(found.label, "it is malformed")
+
+    def _tool(self, found: _Found, name: str) -> Tool:
+        if found.method == "trace":
+            raise Inexpressible("TRACE would show the agent the credentials Freehold sends")
+        prefix = self._origins.prefix(found.operation, found.item)
+        inputs = self._inputs.inputs(found.path, found.item, found.operation)
+        content, answer = _answer(self._document, found.operation)
+        access: Access = "read" if found.method in _READS else "destructive" if found.method == "delete" else "write"
+        return Tool(
+            name=name,
+            description=_description(found, cut=inputs.cut),
+            input_schema=inputs.schema,
+            output_schema=self._outputs.schema(answer) if answer else None,
+            source=self._source,
+            read_only=access == "read",
+            destructive=access == "destructive",
+            idempotent=found.method in {"put", "delete", *_READS},
+            scopes=self._scopes[access],
+            audience=origin(prefix),
+            operation=Operation(
+                method=found.method.upper(),
+                prefix=prefix,
+                path=inputs.path,
+                fixed_query=inputs.fixed_query,
+                query=inputs.query,
+                headers=inputs.headers,
+                cookies=inputs.cookies,
+                body=inputs.body,
+                accept=_accept(content),
+            ),
+        )
+
+
+def _description(found: _Found, *, cut: bool) -> str:
+    operation = found.operation
+    spoken = described(text(operation.get("summary")), text(operation.get("description")), _DESCRIPTION) or f"{found.label}."
+    if operation.get("deprecated") is True:
+        spoken = f"Deprecated. {spoken}"
+    return f"{spoken} {_CUT}" if cut else spoken
+
+
+def _accept(content: Json) -> str:
+    """The document's own media types, JSON first, and anything else rather than nothing."""
+    kinds = dict.fromkeys(bare(kind) for kind in content if "*" not in kind and kind.isascii() and kind.isprintable())
+    ordered = sorted(kinds, key=lambda kind: (kind != "application/json", not is_json(kind)))[:_ACCEPTS]
+    return ", ".join([*(ordered or ["application/json"]), "*/*;q=0.5"])

@@ -1,0 +1,1 @@
+"""What tools' APIs are shown instead of the caller's token: credentials, sealed until the last step."""

@@ -1,0 +1,186 @@
+"""Metrics in Prometheus' text format, and spans in OpenTelemetry's when a tracer is given.
+
+Every label has a bounded number of values. Nothing here is global: whoever counts is handed the object to count on."""
+
+from collections.abc import Callable, Generator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
+
+from freehold.kit.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+    from opentelemetry.trace import Span, TracerProvider
+
+DURATIONS: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+"""Upper bounds in seconds, as the semantic conventions for MCP list them."""
+
+OTHER: Final = "_OTHER"
+"""Stands for every name beyond the bound."""
+
+M = TypeVar("M")
+
+_TOOLS: Final = 2_000
+_CODES: Final = 200
+_ROUTES: Final = 100
+
+
+class Metrics:
+    """What one process counts. Each method takes about a microsecond and never blocks."""
+
+    def __init__(self) -> None:
+        """Nothing counted yet; a registry of its own, so that several servers fit into one process."""
+        from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        calls = Counter("freehold_calls", "Tool calls by tool and outcome.", ["tool", "outcome"], registry=self._registry)
+        refusals = Counter("freehold_refusals", "Refusals by code.", ["code"], registry=self._registry)
+        requests = Counter(
+            "freehold_http_requests", "HTTP requests by route and status class.", ["route", "status"], registry=self._registry
+        )
+        durations = Histogram(
+            "mcp_server_operation_duration_seconds",
+            "How long tool calls took, by outcome.",
+            ["outcome", "mcp_method_name"],
+            buckets=DURATIONS,
+            registry=self._registry,
+        )
+        self._calls = _Bounded[Counter](calls.labels, _TOOLS)
+        self._refusals = _Bounded[Counter](refusals.labels, _CODES)
+        self._requests = _Bounded[Counter](requests.labels, _ROUTES)
+        self._durations = _Bounded[Histogram](durations.labels, _CODES)
+
+    def call(self, tool: str, outcome: str, seconds: float) -> None:
+        """One finished tool call. `tool` is a name from a catalog; after 2,000 of them the rest are `_OTHER`."""
+        self._calls.at((tool, outcome)).inc()
+        self._durations.at((outcome, "tools/call")).observe(seconds)
+
+    def refused(self, code: str) -> None:
+        """One refusal, by its stable code."""
+        self._refusals.at((code,)).inc()
+
+    def http(self, route: str, status: int) -> None:
+        """One answered request. `route` is the pattern, never the path; the status is counted by its class."""
+        self._requests.at((route, f"{status // 100}xx")).inc()
+
+    def gauge(self, name: str, says: str, read: Callable[[], float]) -> None:
+        """Show a value that is read when somebody looks. `read` must be quick and must not raise."""
+        from prometheus_client import Gauge
+
+        Gauge(name, says, registry=self._registry).set_function(read)
+
+    def render(self) -> bytes:
+        """Everything, as Prometheus text 0.0.4."""
+        from prometheus_client import generate_latest
+
+        return generate_latest(self._registry)
+
+
+class _Bounded(Generic[M]):
+    """The children of one metric, bound once. The first label is open-ended and bounded here; the others are closed sets."""
+
+    def __init__(self, bind: Callable[..., M], most: int) -> None:
+        self._bind = bind
+        self._most = most
+        self._names: set[str] = set()
+        self._children: dict[tuple[str, ...], M] = {}
+
+    def at(self, labels: tuple[str, ...]) -> M:
+        child = self._children.get(labels)
+        return self._new(labels) if child is None else child
+
+    def _new(self, labels: tuple[str, ...]) -> M:
+        name, *rest = labels
+        if name not in self._names and len(self._names) >= self._most:
+            return self._bind(OTHER, *rest)
+        self._names.add(name)
+        child = self._children[labels] = self._bind(*labels)
+        return child
+
+
+class Marked(Protocol):
+    """An open span."""
+
+    def failed(self, error_type: str) -> None:
+        """Mark it as an error of this type: a refusal's code, or `tool_error`."""
+        ...
+
+
+class Tracer(Protocol):
+    """Port: opens spans. Whoever is given None instead opens none and pays nothing."""
+
+    def server(self, method: str, target: str, *, traceparent: str, attributes: Mapping[str, str]) -> AbstractContextManager[Marked]:
+        """A span `{method} {target}` for work a client asked for; `traceparent` comes from the message's `_meta`, or is empty."""
+        ...
+
+
+class OpenTelemetry:
+    """Spans by the semantic conventions for MCP. Exceptions and their messages are not recorded."""
+
+    def __init__(self, provider: "TracerProvider") -> None:
+        """`provider` is the SaaS's own, or one from `otlp`."""
+        from opentelemetry import trace
+        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+        self._trace = trace
+        self._tracer = provider.get_tracer("freehold")
+        self._propagator = TraceContextTextMapPropagator()
+
+    @contextmanager
+    def server(self, method: str, target: str, *, traceparent: str, attributes: Mapping[str, str]) -> Generator[Marked]:
+        """The client's span is the parent and the ambient HTTP span a link; without the first, the ambient one is the parent.
+
+        Only the trace context is taken from the client, no baggage.
+        """
+        trace = self._trace
+        parent = self._parent(traceparent)
+        ambient = trace.get_current_span().get_span_context()
+        span = self._tracer.start_span(
+            f"{method} {target}",
+            context=parent,
+            kind=trace.SpanKind.SERVER,
+            attributes={"mcp.method.name": method, **attributes},
+            links=[trace.Link(ambient)] if parent is not None and ambient.is_valid else [],
+        )
+        with trace.use_span(span, end_on_exit=True, record_exception=False, set_status_on_exception=False):
+            yield _OpenSpan(span)
+
+    def _parent(self, traceparent: str) -> "Context | None":
+        if not traceparent:
+            return None
+        from opentelemetry.context import Context
+
+        context = self._propagator.extract({"traceparent": traceparent}, Context())
+        return context if self._trace.get_current_span(context).get_span_context().is_valid else None
+
+
+class _OpenSpan:
+    """An OpenTelemetry span that can be marked."""
+
+    def __init__(self, span: "Span") -> None:
+        self._span = span
+
+    def failed(self, error_type: str) -> None:
+        from opentelemetry.trace import StatusCode
+
+        self._span.set_attribute("error.type", error_type)
+        self._span.set_status(StatusCode.ERROR)
+
+
+def otlp(endpoint: str, service: str) -> "TracerProvider":
+    """A provider that sends batches to an OTLP/HTTP collector (`http://collector:4318/v1/traces`), from a thread of its own.
+
+    Its `shutdown()` sends what is left. Raises `Misconfigured` without the extra `otel`.
+    """
+    try:
+        exporters = import_module("opentelemetry.exporter.otlp.proto.http.trace_exporter")
+        resources = import_module("opentelemetry.sdk.resources")
+        sdk = import_module("opentelemetry.sdk.trace")
+        batches = import_module("opentelemetry.sdk.trace.export")
+    except ModuleNotFoundError as missing:
+        raise Misconfigured("Tracing needs OpenTelemetry's SDK, which is not installed; pip install 'freehold[otel]'.") from missing
+    provider = sdk.TracerProvider(resource=resources.Resource.create({"service.name": service}))
+    provider.add_span_processor(batches.BatchSpanProcessor(exporters.OTLPSpanExporter(endpoint=endpoint)))
+    return provider

@@ -1,0 +1,266 @@
+"""`Outbound` over sockets of our own: one HTTP/1.1 connection pool per origin, every address judged before it is connected.
+
+Framing is `kit/connection.py`'s, judgement `kit/addresses.py`'s."""
+
+import asyncio
+import socket
+import ssl
+from collections import deque
+from collections.abc import Sequence
+from typing import Final
+
+from freehold.kit.addresses import allowed, canonical_host, read_exceptions, read_port, split_port
+from freehold.kit.clock import Clock, SystemClock
+from freehold.kit.connection import Connection, Ended
+from freehold.kit.http import BODILESS, Answer, Request, SendFailed, as_answer, with_defaults
+
+_MOST_ORIGINS: Final = 1024
+_REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+"""Methods that may be sent again when a kept connection died under them (RFC 9110 9.2.2)."""
+
+
+class GuardedClient:
+    """`Outbound` over sockets. Built without side effects.
+
+    Every connection's address is judged by `kit/addresses.py` after DNS, whatever named it; of a name that leads to several
+    addresses each must be allowed. A request is sent at most once, unless its method may be repeated and a kept connection
+    died before a byte of the answer. Requests to one origin beyond `connections_per_host` wait for their turn.
+    """
+
+    def __init__(
+        self,
+        outbound_allow: Sequence[str] = (),
+        *,
+        clock: Clock | None = None,
+        connections_per_host: int = 100,
+        connect_seconds: float = 5.0,
+        keepalive_seconds: float = 15.0,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """Open what `outbound_allow` lists and nothing private besides. `tls` must verify; without one the system's roots do.
+
+        Raises `Misconfigured` for an entry that cannot be read.
+        """
+        self._exceptions = read_exceptions(outbound_allow)
+        self._monotonic = (clock or SystemClock()).monotonic
+        self._per_host = connections_per_host
+        self._connect_seconds = connect_seconds
+        self._keepalive_seconds = keepalive_seconds
+        self._tls = tls
+        self._pools: dict[str, _Pool] = {}
+        self._sweeping: asyncio.TimerHandle | None = None
+
+    async def send(self, request: Request, *, seconds: float, cap: int) -> Answer:
+        """Send and read the whole answer within `seconds` and `cap` bytes of body (also after decoding), or raise `SendFailed`.
+
+        Raises ValueError for a method that is no token and for a header that belongs to the connection or is not one line.
+        """
+        origin, target = _split(request.url)
+        pool = self._pools.get(origin) or self._pool(origin)
+        data = _compose(request, target, pool.authority)
+        deadline = asyncio.get_running_loop().time() + seconds
+        await pool.enter(deadline)
+        try:
+            return await self._attempt(pool, request, data, deadline, cap)
+        finally:
+            pool.leave()
+
+    async def close(self) -> None:
+        """Close every connection; a call under way fails."""
+        pools, self._pools = self._pools, {}
+        for pool in pools.values():
+            for connection in tuple(pool.open):
+                pool.drop(connection)
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            self._sweeping = None
+
+    async def _attempt(self, pool: "_Pool", request: Request, data: bytes, deadline: float, cap: int) -> Answer:
+        kept = pool.kept(not_before=self._monotonic() - self._keepalive_seconds)
+        try:
+            if kept is not None:
+                try:
+                    return await self._exchange(pool, kept, request, data, deadline, cap)
+                except Ended as ended:
+                    if ended.how != "broken" or kept.heard or request.method not in _REPEATABLE:
+                        raise
+            return await self._exchange(pool, await self._connect(pool, deadline), request, data, deadline, cap)
+        except Ended as ended:
+            raise SendFailed(ended.how, delivered=True) from None
+
+    async def _exchange(  # noqa: PLR0913, PLR0917  one exchange is these
+        self, pool: "_Pool", connection: Connection, request: Request, data: bytes, deadline: float, cap: int
+    ) -> Answer:
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[None] = loop.create_future()
+        timer = loop.call_at(deadline, connection.fail, "timeout")
+        connection.begin(data, waiter, cap=cap, bodiless=request.method == "HEAD")
+        try:
+            await waiter
+        except BaseException:
+            pool.drop(connection)
+            raise
+        finally:
+            timer.cancel()
+        status, headers, body = connection.status, connection.headers, connection.body
+        self._keep(pool, connection)
+        return as_answer(status, headers, body, cap)
+
+    def _keep(self, pool: "_Pool", connection: Connection) -> None:
+        """Keep a connection for the next request, if it can carry one."""
+        if not connection.reusable or connection.gone:
+            pool.drop(connection)
+            return
+        connection.idle_since = self._monotonic()
+        pool.idle.append(connection)
+        if self._sweeping is None:
+            self._sweeping = asyncio.get_running_loop().call_later(self._keepalive_seconds, self._sweep)
+
+    def _sweep(self) -> None:
+        """Close what has been idle for too long, and come back while anything is."""
+        oldest = self._monotonic() - self._keepalive_seconds
+        for pool in self._pools.values():
+            for connection in [each for each in pool.idle if each.gone or each.idle_since <= oldest]:
+                pool.idle.remove(connection)
+                pool.drop(connection)
+        again = any(pool.idle for pool in self._pools.values())
+        self._sweeping = asyncio.get_running_loop().call_later(self._keepalive_seconds, self._sweep) if again else None
+
+    def _pool(self, origin: str) -> "_Pool":
+        """The pool of an origin not met before; raises `SendFailed` when nothing is ever sent there."""
+        scheme, _, authority = origin.partition("://")
+        written, digits = split_port(authority)
+        host = canonical_host(written)
+        port = {"http": 80, "https": 443}.get(scheme) if digits is None else read_port(digits)
+        if scheme not in ("http", "https") or host is None or port is None:
+            raise SendFailed("address_refused", delivered=False)
+        if len(self._pools) >= _MOST_ORIGINS:
+            self._forget_unused()
+        pool = self._pools[origin] = _Pool(host, port, authority, tls=scheme == "https", most=self._per_host)
+        return pool
+
+    def _forget_unused(self) -> None:
+        for origin in [origin for origin, pool in self._pools.items() if not pool.busy]:
+            pool = self._pools.pop(origin)
+            for connection in tuple(pool.open):
+                pool.drop(connection)
+
+    async def _connect(self, pool: "_Pool", deadline: float) -> Connection:
+        """A new connection; raises `SendFailed` with `delivered=False`."""
+        soonest = min(deadline, asyncio.get_running_loop().time() + self._connect_seconds)
+        try:
+            async with asyncio.timeout_at(soonest):
+                connection = await self._reach(pool, soonest)
+        except TimeoutError:
+            raise SendFailed("timeout", delivered=False) from None
+        except OSError:
+            raise SendFailed("unreachable", delivered=False) from None
+        pool.open.add(connection)
+        return connection
+
+    async def _reach(self, pool: "_Pool", deadline: float) -> Connection:
+        """Resolve, judge every address, then try them in order; each gets its share of the time that is left."""
+        loop = asyncio.get_running_loop()
+        places = await loop.getaddrinfo(pool.host, pool.port, type=socket.SOCK_STREAM)
+        if not all(allowed(str(place[4][0]), pool.port, exceptions=self._exceptions, host=pool.host) for place in places):
+            raise SendFailed("address_refused", delivered=False)
+        failed = OSError()
+        for left, (family, kind, protocol, _, address) in zip(range(len(places), 0, -1), places, strict=True):
+            try:
+                async with asyncio.timeout((deadline - loop.time()) / left):
+                    return await self._dial(pool, socket.socket(family, kind, protocol), address)
+            except OSError as why:
+                failed = why
+        raise failed
+
+    async def _dial(self, pool: "_Pool", sock: socket.socket, address: tuple[str, int] | tuple[str, int, int, int]) -> Connection:
+        loop = asyncio.get_running_loop()
+        try:
+            sock.setblocking(False)
+            await loop.sock_connect(sock, address)
+            tls, name = (self._context(), pool.host) if pool.tls else (None, None)
+            return (await loop.create_connection(Connection, sock=sock, ssl=tls, server_hostname=name))[1]
+        except BaseException:
+            sock.close()
+            raise
+
+    def _context(self) -> ssl.SSLContext:
+        if self._tls is None:
+            self._tls = ssl.create_default_context()
+        return self._tls
+
+
+class _Pool:
+    """The connections to one origin, and the queue for them."""
+
+    __slots__ = ("_most", "_waiting", "authority", "busy", "host", "idle", "open", "port", "tls")
+
+    def __init__(self, host: str, port: int, authority: str, *, tls: bool, most: int) -> None:
+        self.host, self.port, self.authority, self.tls = host, port, authority, tls
+        self.busy = 0
+        self.idle: list[Connection] = []
+        self.open: set[Connection] = set()
+        self._most = most
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    async def enter(self, deadline: float) -> None:
+        """Take one of the places, waiting for it if need be; raises `SendFailed` when the time is over first."""
+        if self.busy < self._most:
+            self.busy += 1
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            async with asyncio.timeout_at(deadline):
+                await turn
+        except BaseException as why:
+            if turn.done() and not turn.cancelled():
+                self.leave()
+            if isinstance(why, TimeoutError):
+                raise SendFailed("timeout", delivered=False) from None
+            raise
+
+    def leave(self) -> None:
+        """Give the place back, to whoever has waited longest."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self.busy -= 1
+
+    def kept(self, *, not_before: float) -> Connection | None:
+        """The connection used last, if one is alive and was used since then."""
+        while self.idle:
+            connection = self.idle.pop()
+            if not connection.gone and connection.idle_since > not_before:
+                return connection
+            self.drop(connection)
+        return None
+
+    def drop(self, connection: Connection) -> None:
+        """Close a connection for good."""
+        self.open.discard(connection)
+        connection.abort()
+
+
+def _split(url: str) -> tuple[str, str]:
+    """Origin and request target, as spelled; raises `SendFailed` for what is not wholly encoded."""
+    if not (url.isascii() and url.isprintable()) or " " in url or "#" in url or "\\" in url:
+        raise SendFailed("address_refused", delivered=False)
+    authority = url.find("://") + 3
+    path, query = url.find("/", authority), url.find("?", authority)
+    if path < 0 or 0 <= query < path:
+        return (url, "/") if query < 0 else (url[:query], "/" + url[query:])
+    return url[:path], url[path:]
+
+
+def _compose(request: Request, target: str, authority: str) -> bytes:
+    body = request.body
+    lines = [f"{request.method} {target} HTTP/1.1\r\nHost: {authority}\r\n"]
+    lines += [f"{name}: {value}\r\n" for name, value in with_defaults(request)]
+    if body is not None or request.method not in BODILESS:
+        lines.append(f"Content-Length: {len(body or b'')}\r\n")
+    lines.append("\r\n")
+    head = "".join(lines).encode()
+    return head + body if body else head

@@ -1,0 +1,80 @@
+"""JSON-RPC envelopes: a parsed body to a message, a result or error to bytes. Knows no method and no header."""
+
+from typing import Any, Final, Literal
+
+import msgspec
+from msgspec import Struct
+
+MAX_ID: Final = 256
+"""Characters a string id may have; longer ones are refused, they would be echoed."""
+MAX_METHOD: Final = 128
+
+Kind = Literal[
+    "parse_error", "invalid_request", "invalid_params", "header_mismatch", "unsupported_version", "method_not_found", "missing_capability"
+]
+Id = str | int
+
+encode: Final = msgspec.json.Encoder().encode
+
+
+class Fault(Exception):  # noqa: N818  JSON-RPC calls it an error object; this is why one is sent
+    """The message cannot be served. `why` is shown to the caller and never repeats a value of theirs."""
+
+    def __init__(self, kind: Kind, why: str, *, data: dict[str, Any] | None = None) -> None:
+        """`data` becomes the error object's data member."""
+        super().__init__(kind)
+        self.kind: Kind = kind
+        self.why = why
+        self.data = data
+
+
+class Message(Struct, frozen=True):
+    """One JSON-RPC request or notification (no id). `params` is always an object, empty when absent."""
+
+    method: str
+    params: dict[str, Any]
+    id: Id | None
+
+
+def readable_id(body: object) -> Id | None:
+    """The id an error answer must carry, or None when the body has no usable one (basic/index, Responses)."""
+    value = body.get("id") if type(body) is dict else None
+    if type(value) is str:
+        return value if len(value) <= MAX_ID else None
+    return value if type(value) is int and abs(value) < 1 << 63 else None
+
+
+def message(body: object) -> Message:
+    """Check the envelope. Raises `Fault` for batches, posted responses and anything that is not one request."""
+    if type(body) is not dict:
+        raise Fault("invalid_request", "it is not one JSON object")
+    if body.get("jsonrpc") != "2.0":
+        raise Fault("invalid_request", 'member "jsonrpc" must be "2.0"')
+    method = body.get("method")
+    if type(method) is not str or not method or len(method) > MAX_METHOD:
+        raise Fault("invalid_request", 'member "method" must be a short string')
+    params = body.get("params", {})
+    if type(params) is not dict:
+        raise Fault("invalid_request", 'member "params" must be an object')
+    if "id" not in body:
+        return Message(method, params, None)
+    identity = readable_id(body)
+    if identity is None:
+        raise Fault("invalid_request", 'member "id" must be a short string or an integer')
+    if "result" in body or "error" in body:
+        raise Fault("invalid_request", "it is both a request and a response")
+    return Message(method, params, identity)
+
+
+def result(identity: Id, encoded: bytes) -> bytes:
+    """A response around a result that is already JSON."""
+    return b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (encode(identity), encoded)
+
+
+def error(identity: Id | None, code: int, text: str, data: dict[str, Any] | None) -> bytes:
+    """An error response; without a readable id the member is left out (schema 2026-07-28)."""
+    body: dict[str, Any] = {"jsonrpc": "2.0"}
+    if identity is not None:
+        body["id"] = identity
+    body["error"] = {"code": code, "message": text} if data is None else {"code": code, "message": text, "data": data}
+    return encode(body)

@@ -1,0 +1,265 @@
+"""One frozen Settings, read once from freehold.toml and FREEHOLD_* (and *_FILE for secrets).
+
+Known to the street and the roof only. Unknown keys and unsafe combinations stop the start with a sentence that says the mend."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from freehold.kit.errors import Misconfigured
+
+PREFIX: Final = "FREEHOLD_"
+LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+
+_NOT_SETTINGS: Final = frozenset({"FREEHOLD_CONFIG", "FREEHOLD_TEST_POSTGRES", "FREEHOLD_TEST_REDIS"})
+"""Variables with our prefix that mean something elsewhere."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class PlanSettings(_Frozen):
+    """A plan customers can be on."""
+
+    calls_per_day: Annotated[int, Field(ge=0)] | None = None
+    """Calls a UTC day may hold; leave out for no quota."""
+    per_second: Annotated[float, Field(gt=0)] | None = None
+    """Sustained calls a second for the whole tenant; leave out for no rate limit."""
+    burst: Annotated[int, Field(ge=1)] = 50
+    """Calls that may come at once."""
+
+
+class SourceSettings(_Frozen):
+    """Where tools come from: exactly one of `openapi` and `python`."""
+
+    openapi: str | None = None
+    """Path (beside freehold.toml) or URL of an OpenAPI document."""
+    python: str | None = None
+    """`package.module:name` of a `freehold.Freehold` whose tools are offered."""
+    base_url: str | None = None
+    """Where the API answers; without it, the document's first server."""
+    audience: str | None = None
+    """Audience of the service tokens sent to this API; without it, the base URL's origin."""
+    scopes: dict[str, tuple[str, ...]] = {}
+    """Scopes a tool needs, by tool name, in place of the default for its kind."""
+
+
+class IssuerSettings(_Frozen):
+    """An external authorization server whose access tokens are accepted."""
+
+    issuer: str
+    """Its issuer identifier, byte for byte as in the tokens' `iss`."""
+    jwks_url: str | None = None
+    """Where its keys are; without it, found through its metadata."""
+    algorithms: tuple[Literal["ES256", "EdDSA", "RS256"], ...] = ("ES256", "EdDSA", "RS256")
+    """Signature algorithms accepted from it."""
+    token_type: Literal["at+jwt", "JWT"] = "at+jwt"
+    """The `typ` of its access tokens; with `JWT` only the audience tells them from its ID tokens."""
+    claims: dict[str, str] = {}
+    """The claim as its tokens name it -> our name, e.g. `org_id = "tenant_id"`."""
+
+
+SHIPPED_PLANS: Final = {
+    "free": PlanSettings(calls_per_day=100, per_second=10, burst=100),
+    "pro": PlanSettings(calls_per_day=10_000, per_second=50, burst=200),
+    "enterprise": PlanSettings(per_second=500, burst=1_000),
+}
+
+
+class Settings(_Frozen):
+    """Everything an operator can say."""
+
+    name: str = "freehold"
+    """Server name that clients show; a slug."""
+    title: str = "Freehold"
+    """The product's name as people read it."""
+    instructions: str = ""
+    """A few sentences for the model about what this product is good for."""
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    """Port to listen on; 0 takes a free one."""
+    public_url: str = ""
+    """Address clients use, `https://mcp.example.com`; empty means `http://HOST:PORT`, for this machine only."""
+    data_dir: Path = Path(".freehold")
+    """Where the SQLite database and the master key live, beside freehold.toml."""
+    database_url: SecretStr = SecretStr("")
+    """`postgresql://user@host/db`; empty means SQLite in data_dir."""
+    state_url: SecretStr = SecretStr("memory:")
+    """`memory:` for one process, `redis://host` (or Valkey) for many."""
+    master_key: SecretStr = SecretStr("")
+    """64 hex digits; empty means `master.key` in data_dir, made at the first start."""
+    migrate_on_start: bool | None = None
+    """Bring the schema up to date when serving; unset means only on SQLite."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Host names answered beside the public one."""
+    allowed_origins: tuple[str, ...] = ()
+    """Web origins whose pages may call, beside the public one."""
+    outbound_allow: tuple[str, ...] = ()
+    """Hosts (`host`, `host:port`) this server may reach although they are private or on an unusual port: your own API."""
+    body_cap: Annotated[int, Field(ge=1_024)] = 1_048_576
+    """Bytes of one request body."""
+    answer_cap: Annotated[int, Field(ge=1_024)] = 262_144
+    """Bytes of text, and of structured content, one tool answer may have."""
+    upstream_cap: Annotated[int, Field(ge=1_024)] = 4_194_304
+    """Bytes of an API's answer read before it is refused."""
+    call_seconds: Annotated[float, Field(gt=0, le=600)] = 30.0
+    """How long one tool call may take."""
+    source_in_flight: Annotated[int, Field(ge=1)] = 256
+    """Calls one source may have in flight; one tenant may hold half of them."""
+    page_size: Annotated[int, Field(ge=1)] = 1_000
+    """Tools on one page of tools/list."""
+    boundary: bool = True
+    """Put a tool's text between lines that mark it as data."""
+    ledger_durability: Literal["process", "power"] = "process"
+    """What an acknowledged call survives on SQLite: the process being killed, or the power failing (slower)."""
+    metrics_token: SecretStr = SecretStr("")
+    """Bearer token for /metrics; empty means only callers on this machine may read it."""
+    otlp_endpoint: str = ""
+    """OpenTelemetry collector, `http://host:4318`; empty means no traces."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severe log line written."""
+    drain_seconds: Annotated[float, Field(ge=0)] = 25.0
+    """How long calls in flight may take to finish after SIGTERM."""
+    default_plan: str = "free"
+    """Plan of a tenant created without one."""
+    plans: dict[str, PlanSettings] = SHIPPED_PLANS
+    """Plans by name; naming any replaces the shipped ones."""
+    sources: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")], SourceSettings] = {}
+    """Sources by name."""
+    issuers: dict[str, IssuerSettings] = {}
+    """External authorization servers by a name of your choice."""
+    folder: Path = Field(default=Path(), exclude=True)
+    """Folder of freehold.toml; relative paths are beside it."""
+
+    @property
+    def base(self) -> str:
+        """The public address without a trailing slash."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url.rstrip("/") or f"http://{host}:{self.port}"
+
+    @property
+    def resource(self) -> str:
+        """This server's canonical resource identifier (RFC 8707): the MCP endpoint's public address."""
+        return f"{self.base}/mcp"
+
+    @property
+    def data(self) -> Path:
+        """The data folder as an absolute path."""
+        return (self.folder / self.data_dir).resolve()
+
+    @property
+    def database(self) -> str:
+        """The database's URL, embedded default filled in."""
+        return self.database_url.get_secret_value() or f"sqlite:///{self.data / 'freehold.db'}"
+
+    def at(self, location: str) -> str:
+        """A source's location with relative paths made absolute."""
+        return location if "://" in location else str((self.folder / location).resolve())
+
+
+def load(path: Path | None, environment: Mapping[str, str] = os.environ, **given: object) -> Settings:
+    """Read, check and freeze. `given` (command-line options) wins over environment, environment over the file.
+
+    Raises `Misconfigured` with one sentence per fault.
+    """
+    values = _file(path) | _environment(environment) | {key: value for key, value in given.items() if value is not None}
+    values["folder"] = path.parent.resolve() if path is not None else Path.cwd()
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as fault:
+        raise Misconfigured(_sentences(fault, path)) from None
+    faults = unsafe(settings)
+    if faults:
+        raise Misconfigured(" ".join(faults))
+    return settings
+
+
+def _file(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        return tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        raise Misconfigured(f"There is no {path}. Make one with `freehold init --openapi FILE|URL`.") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
+        raise Misconfigured(f"{path} cannot be read: {fault}. Correct it and start again.") from None
+
+
+def _environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    """Scalars and lists (comma-separated) by their upper-case names; `FREEHOLD_X_FILE` names a file that holds X."""
+    values: dict[str, Any] = {}
+    for variable, text in environment.items():
+        if not variable.startswith(PREFIX) or variable in _NOT_SETTINGS:
+            continue
+        key, value = variable[len(PREFIX) :].lower(), text
+        if key.endswith("_file"):
+            key, value = key.removesuffix("_file"), _secret(variable, Path(text))
+        field = Settings.model_fields.get(key)
+        if field is None or key == "folder":
+            raise Misconfigured(f"{variable} is not a setting. See docs/settings.md for the names there are.")
+        values[key] = _listed(value) if "tuple" in str(field.annotation) else value
+    return values
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _secret(variable: str, path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError as fault:
+        raise Misconfigured(f"{variable} names {path}, which cannot be read ({fault.strerror}). Check the path and its permissions.") from None
+
+
+def _sentences(fault: ValidationError, path: Path | None) -> str:
+    where = f"{path}" if path is not None else "The configuration"
+    said = []
+    for error in fault.errors(include_input=False, include_url=False):
+        key = ".".join(str(part) for part in error["loc"])
+        if error["type"] == "extra_forbidden":
+            said.append(f"{where}: there is no setting {key!r}. Remove it, or see docs/settings.md for the names there are.")
+        else:
+            said.append(f"{where}: {key}: {error['msg'][:1].lower()}{error['msg'][1:]}.")
+    return " ".join(said)
+
+
+def unsafe(settings: Settings) -> list[str]:
+    """Combinations that must not start, each as what is wrong and the mend."""
+    said = [*_addresses(settings), *_plans(settings)]
+    key = settings.master_key.get_secret_value()
+    if key and (len(key) != 64 or not all(character in "0123456789abcdefABCDEF" for character in key)):
+        said.append("master_key must be 64 hex digits. Make one with `openssl rand -hex 32`.")
+    for name, source in settings.sources.items():
+        if (source.openapi is None) == (source.python is None):
+            said.append(f"sources.{name} needs exactly one of openapi and python. Keep the one that is meant.")
+    for name, issuer in settings.issuers.items():
+        if urlsplit(issuer.issuer).scheme != "https" and urlsplit(issuer.issuer).hostname not in LOOPBACK:
+            said.append(f"issuers.{name}.issuer must be an https address. Tokens from a plain http issuer can be forged on the way.")
+    if settings.metrics_token.get_secret_value() and len(settings.metrics_token.get_secret_value()) < 16:
+        said.append("metrics_token is too short to be a secret. Use at least 16 characters.")
+    return said
+
+
+def _addresses(settings: Settings) -> list[str]:
+    public = urlsplit(settings.base)
+    if public.scheme not in {"http", "https"} or not public.hostname or public.query or public.fragment or public.path not in {"", "/"}:
+        return ["public_url must be scheme and host only, like https://mcp.example.com."]
+    if settings.host not in LOOPBACK and not settings.public_url:
+        return [f"host {settings.host} is reachable from elsewhere, but public_url is not set. Set public_url to the https address clients use."]
+    if public.scheme == "http" and public.hostname not in LOOPBACK:
+        return ["public_url is plain http, so tokens would travel in the clear. Put TLS in front and use an https address."]
+    return []
+
+
+def _plans(settings: Settings) -> list[str]:
+    if settings.default_plan not in settings.plans:
+        return [f"default_plan {settings.default_plan!r} is not one of the plans. Use one of: {', '.join(settings.plans)}."]
+    return []

@@ -1,0 +1,1 @@
+"""The doors: bytes in, bytes out. Decides nothing that a room could decide."""

@@ -1,0 +1,89 @@
+"""Answers on the wire: refusals and faults by the table in `problems.py`, outcomes as tool results."""
+
+from typing import Any, Final
+
+import msgspec
+from msgspec import UNSET
+
+from freehold.core.call import Outcome
+from freehold.core.refusals import Refusal
+from freehold.protocol import wire
+from freehold.protocol.methods import Results
+from freehold.web.edges import Send
+from freehold.web.identity import Identity
+from freehold.web.problems import LOOKS
+
+REFUSAL_KEY: Final = "dev.freehold/refusal"
+"""Member of a refused result's `_meta`: code, retry_after and mend for the agent."""
+
+_JSON: Final = (b"content-type", b"application/json")
+_NO_STORE: Final = (b"cache-control", b"no-store")
+_CHALLENGED: Final = frozenset({"unauthenticated", "invalid_token", "insufficient_scope"})
+_FAILED: Final = frozenset({"error", "refused", "failed"})
+
+
+async def send(send_: Send, status: int, body: bytes, extra: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+    """One whole JSON answer."""
+    headers = [_JSON, (b"content-length", b"%d" % len(body)), _NO_STORE, *extra]
+    await send_({"type": "http.response.start", "status": status, "headers": headers})
+    await send_({"type": "http.response.body", "body": body})
+
+
+def fault_answer(fault: wire.Fault, identity: wire.Id | None) -> tuple[int, bytes]:
+    """A JSON-RPC error for a message that cannot be served."""
+    look = LOOKS[fault.kind]
+    text = fault.why if fault.kind in {"unsupported_version"} else str(Refusal(fault.kind, why=fault.why))
+    return look.status, wire.error(identity, look.code, text, fault.data)
+
+
+def refusal_answer(refusal: Refusal, identity: wire.Id | None, *, modern: bool) -> tuple[int, bytes]:
+    """A refusal outside a tool result: the JSON-RPC error, or a plain problem before JSON-RPC.
+
+    A legacy client reads HTTP 404 as a dead session, so its JSON-RPC errors travel as 200.
+    """
+    look = LOOKS.get(refusal.code, LOOKS["internal"])
+    data: dict[str, Any] = {"code": refusal.code} | (refusal.data or {})
+    if refusal.retry_after is not None:
+        data["retry_after"] = refusal.retry_after
+    if look.shown == "http":
+        return look.status, wire.encode({"error": refusal.code, "message": str(refusal)})
+    status = look.status if modern or look.status >= 500 else 200
+    return status, wire.error(identity, look.code, str(refusal), data)
+
+
+def challenge_headers(refusal: Refusal, identity: Identity) -> tuple[tuple[bytes, bytes], ...]:
+    """Headers that go with a refusal: the challenge of a 401 or 403, Allow, Retry-After."""
+    headers: list[tuple[bytes, bytes]] = []
+    if refusal.code in _CHALLENGED:
+        headers.append((b"www-authenticate", identity.challenge(refusal)))
+    if refusal.code == "method_not_allowed":
+        headers.append((b"allow", b"POST"))
+    if refusal.retry_after is not None:
+        headers.append((b"retry-after", b"%d" % max(1, round(refusal.retry_after + 0.499))))
+    return tuple(headers)
+
+
+class ToolAnswers:
+    """Encodes outcomes for one era of one server."""
+
+    def __init__(self, results: Results, *, modern: bool) -> None:
+        """The era decides which members a result carries."""
+        self._results = results
+        self._modern = modern
+
+    def encode(self, outcome: Outcome) -> bytes:
+        """The `tools/call` result; a refusal becomes an isError text with both sentences and a machine-readable `_meta`."""
+        if outcome.refusal is not None:
+            return self._refused(outcome.refusal)
+        structured = outcome.structured
+        encoded = None if structured is UNSET else bytes(structured) if isinstance(structured, msgspec.Raw) else wire.encode(structured)
+        return self._results.call(
+            wire.encode(outcome.content), encoded, None, failed=outcome.status in _FAILED, modern=self._modern
+        )
+
+    def _refused(self, refusal: Refusal) -> bytes:
+        detail: dict[str, Any] = {"code": refusal.code, "mend": refusal.mend}
+        if refusal.retry_after is not None:
+            detail["retry_after"] = round(refusal.retry_after, 3)
+        content = wire.encode([{"type": "text", "text": str(refusal)}])
+        return self._results.call(content, None, {REFUSAL_KEY: detail}, failed=True, modern=self._modern)

@@ -1,0 +1,119 @@
+"""What every request passes before anyone looks at it: headers gathered once, host, origin, body cap, request id."""
+
+import re
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any, Final
+
+from freehold.core.refusals import Refusal
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Headers = dict[bytes, bytes]
+
+_WANTED: Final = frozenset(
+    {
+        b"host",
+        b"origin",
+        b"authorization",
+        b"x-api-key",
+        b"content-type",
+        b"content-length",
+        b"content-encoding",
+        b"accept",
+        b"mcp-protocol-version",
+        b"mcp-method",
+        b"mcp-name",
+        b"x-request-id",
+        b"forwarded",
+        b"x-forwarded-for",
+    }
+)
+_MAY_REPEAT: Final = frozenset({b"accept", b"forwarded", b"x-forwarded-for"})
+_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
+_JSON: Final = frozenset({b"application/json", b"application/json; charset=utf-8", b"application/json;charset=utf-8"})
+
+
+class Disconnected(Exception):  # noqa: N818  what happened, not an error of ours
+    """The client went away before its request was whole."""
+
+
+def gather(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """The headers this server reads, lower-cased names. One that may not repeat but does is refused:
+    two readers of the same request must not see different values."""
+    found: Headers = {}
+    for name, value in raw:
+        if name in _WANTED:
+            if name in found and name not in _MAY_REPEAT:
+                raise Refusal("invalid_request", why=f"header {name.decode()} is given twice")
+            found[name] = value
+    return found
+
+
+class Edges:
+    """The allow-lists of one server, compiled."""
+
+    def __init__(self, *, hosts: Iterable[str], origins: Iterable[str], loopback: bool, body_cap: int) -> None:
+        """`hosts` with or without a port, lower case. `loopback` also answers for localhost names with any port."""
+        self._hosts = frozenset(host.encode() for host in hosts)
+        self._origins = frozenset(origin.encode() for origin in origins)
+        self._loopback = loopback
+        self.body_cap = body_cap
+
+    def admit(self, headers: Headers) -> None:
+        """Refuse a host or web origin that is not ours (DNS rebinding, cross-site pages)."""
+        host = headers.get(b"host", b"").lower()
+        if host not in self._hosts and not (self._loopback and _names_loopback(host)):
+            raise Refusal("host_not_allowed")
+        origin = headers.get(b"origin")
+        if origin is not None and origin not in self._origins and not (self._loopback and _from_loopback(origin)):
+            raise Refusal("origin_not_allowed")
+
+    async def body(self, headers: Headers, receive: Receive) -> bytes:
+        """The whole body, or `Refusal` when it is too large, compressed or not JSON by its own word."""
+        kind = headers.get(b"content-type", b"").lower()
+        if kind not in _JSON or headers.get(b"content-encoding", b"identity").lower() != b"identity":
+            raise Refusal("media_type_not_json")
+        declared = headers.get(b"content-length")
+        if declared is not None and (not declared.isdigit() or int(declared) > self.body_cap):
+            raise Refusal("body_too_large", limit=self.body_cap)
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        body: bytes = message.get("body", b"")
+        if message.get("more_body", False):
+            body = await self._rest(body, receive)
+        if len(body) > self.body_cap:
+            raise Refusal("body_too_large", limit=self.body_cap)
+        return body
+
+    async def _rest(self, first: bytes, receive: Receive) -> bytes:
+        parts, size, more = [first], len(first), True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise Disconnected
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+            if size > self.body_cap:
+                raise Refusal("body_too_large", limit=self.body_cap)
+            more = message.get("more_body", False)
+        return b"".join(parts)
+
+
+def request_id(headers: Headers) -> str:
+    """The caller's own id for this request if it is harmless, else empty."""
+    given = headers.get(b"x-request-id")
+    return given.decode() if given is not None and _REQUEST_ID.fullmatch(given) else ""
+
+
+def _names_loopback(host: bytes) -> bool:
+    name, colon, port = host.rpartition(b":") if not host.endswith(b"]") else (host, b"", b"")
+    if not colon:
+        name, port = host, b"0"
+    return port.isdigit() and name in {b"localhost", b"127.0.0.1", b"[::1]"}
+
+
+def _from_loopback(origin: bytes) -> bool:
+    scheme, separator, host = origin.partition(b"://")
+    return bool(separator) and scheme in {b"http", b"https"} and _names_loopback(host)

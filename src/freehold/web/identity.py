@@ -1,0 +1,58 @@
+"""Credential headers to a `Principal`, and the challenges that go with a refusal (protocol 3.1)."""
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from freehold.core.principal import Principal
+from freehold.core.refusals import Refusal
+from freehold.domains.oauth.metadata import challenge, challenge_invalid, challenge_scope
+from freehold.web.edges import Headers
+
+_LONGEST: Final = 8_192
+
+
+class Resource(Protocol):
+    """What the door needs of the identity room."""
+
+    async def principal(self, bearer: str | None, api_key: str | None) -> Principal:
+        """The verified caller, or `Refusal`."""
+        ...
+
+
+class Identity:
+    """Reads the credential of one request and writes the challenge of a 401 or 403."""
+
+    def __init__(self, guard: Resource, *, resource: str, scopes: Sequence[str]) -> None:
+        """`resource` is the canonical identifier of this server, `scopes` what a first-time client should ask for."""
+        self._guard = guard
+        self._resource = resource
+        self._scopes = scopes
+
+    async def principal(self, headers: Headers) -> Principal:
+        """Who is calling. Credentials count in headers only, never in an address."""
+        authorization = headers.get(b"authorization")
+        api_key = headers.get(b"x-api-key")
+        bearer = None if authorization is None else _bearer(authorization)
+        if api_key is not None and len(api_key) > _LONGEST:
+            raise Refusal("invalid_token")
+        return await self._guard.principal(bearer, None if api_key is None else api_key.decode("latin-1"))
+
+    def challenge(self, refusal: Refusal) -> bytes:
+        """The WWW-Authenticate value for a refusal of identity (RFC 6750 section 3, RFC 9728 section 5.1)."""
+        if refusal.code == "insufficient_scope" and refusal.data is not None:
+            return challenge_scope(self._resource, refusal.data["scopes"]).encode()
+        if refusal.code == "invalid_token":
+            return challenge_invalid(self._resource, self._scopes).encode()
+        return challenge(self._resource, self._scopes).encode()
+
+
+def _bearer(authorization: bytes) -> str:
+    """The token after exactly one space; any other scheme counts as no credential at all."""
+    if authorization[:7].lower() != b"bearer " or len(authorization) > _LONGEST:
+        if authorization[:6].lower() == b"bearer":
+            raise Refusal("invalid_token")
+        raise Refusal("unauthenticated")
+    token = authorization[7:]
+    if not token or b" " in token or b"\t" in token or not token.isascii():
+        raise Refusal("invalid_token")
+    return token.decode()

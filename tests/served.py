@@ -1,0 +1,124 @@
+"""A whole Freehold behind a real socket, for tests that go through the front door."""
+
+import asyncio
+import io
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import aiohttp
+import uvicorn
+
+from freehold.app import Application, InProcessApi, build
+from freehold.domains.sources.functions import Functions
+from freehold.kit.clock import Clock
+from freehold.settings import Settings
+
+MODERN = "2026-07-28"
+META = {
+    "io.modelcontextprotocol/protocolVersion": MODERN,
+    "io.modelcontextprotocol/clientCapabilities": {},
+    "io.modelcontextprotocol/clientInfo": {"name": "tests", "version": "1"},
+}
+EVERY_SCOPE = ("mcp:read", "mcp:write", "mcp:admin")
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One HTTP answer, read whole."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
+
+    @property
+    def text(self) -> str:
+        """The text of the first content block of a tool result."""
+        return self.json["result"]["content"][0]["text"]
+
+
+@dataclass(frozen=True)
+class Served:
+    """The server, a client for it, and the parts behind it."""
+
+    application: Application
+    url: str
+    session: aiohttp.ClientSession
+    tokens: dict[str, str] = field(default_factory=dict)
+
+    async def tenant(self, tenant: str, *, plan: str | None = None, scopes: Sequence[str] = EVERY_SCOPE) -> str:
+        """A new tenant; a token of one of its users."""
+        await self.application.administration.create_tenant(tenant, plan=plan)
+        self.tokens[tenant] = await self.token(tenant, scopes=scopes)
+        return self.tokens[tenant]
+
+    async def token(self, tenant: str, *, user: str = "user", scopes: Sequence[str] = EVERY_SCOPE, **said: Any) -> str:
+        """An access token."""
+        return await self.application.administration.mint_token(tenant, user, scopes=scopes, **said)
+
+    async def post(self, body: bytes | object, token: str | None = None, *, headers: Mapping[str, str] | None = None, path: str = "/mcp") -> Reply:
+        """POST bytes as they are, anything else as JSON."""
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        sent = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
+        if token is not None:
+            sent["authorization"] = f"Bearer {token}"
+        return await self.request("POST", path, data=data, headers={**sent, **(headers or {})})
+
+    async def request(self, method: str, path: str, *, data: bytes | None = None, headers: Mapping[str, str] | None = None) -> Reply:
+        """Any request."""
+        sent = None if data is None else io.BytesIO(data)
+        async with self.session.request(method, self.url + path, data=sent, headers=headers, allow_redirects=False) as answer:
+            return Reply(answer.status, {key.lower(): value for key, value in answer.headers.items()}, await answer.read())
+
+    async def modern(
+        self, method: str, params: Mapping[str, Any] | None = None, *, token: str | None, id: int | str = 1, headers: Mapping[str, str] | None = None
+    ) -> Reply:
+        """A well-formed 2026-07-28 request; `headers` replace single headers (an empty value leaves one out)."""
+        given = dict(params or {})
+        body = {"jsonrpc": "2.0", "id": id, "method": method, "params": {**given, "_meta": {**META, **given.get("_meta", {})}}}
+        sent = {"mcp-protocol-version": MODERN, "mcp-method": method}
+        if isinstance(given.get("name"), str):
+            sent["mcp-name"] = given["name"]
+        merged = {key: value for key, value in {**sent, **(headers or {})}.items() if value}
+        return await self.post(body, token, headers=merged)
+
+    async def call(self, tool: str, arguments: Mapping[str, Any] | None = None, *, token: str, id: int | str = 1) -> Reply:
+        """tools/call."""
+        return await self.modern("tools/call", {"name": tool, "arguments": dict(arguments or {})}, token=token, id=id)
+
+
+@asynccontextmanager
+async def served(
+    settings: Settings, *, functions: Sequence[Functions] = (), apis: Sequence[InProcessApi] = (), clock: Clock | None = None
+) -> AsyncIterator[Served]:
+    """Started on entry on a free port; drained and closed on exit."""
+    application = build(settings, functions=functions, apis=apis, clock=clock)
+    async with application.running(), listening(application.asgi, lifespan="off") as url, aiohttp.ClientSession() as session:
+        yield Served(application, url, session)
+
+
+@asynccontextmanager
+async def listening(app: Any, *, lifespan: Literal["on", "off"] = "on") -> AsyncIterator[str]:
+    """Any ASGI application on a free loopback port; gives its base URL."""
+    server = uvicorn.Server(
+        uvicorn.Config(app, host="127.0.0.1", port=0, lifespan=lifespan, log_level="critical", ws="none", timeout_graceful_shutdown=5)
+    )
+    task = asyncio.create_task(server.serve())
+    while not server.started:
+        if task.done():
+            await task
+            raise RuntimeError("The server did not start.")
+        await asyncio.sleep(0.005)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        await task
