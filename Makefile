@@ -21,7 +21,7 @@ test: ## every test, on SQLite and on PostgreSQL and Redis that it starts itself
 
 check: ## style, types, floors and house rules
 	@.ci/environment dev
-	@$(bin)/ruff check --quiet && echo "ruff: clean"
+	@$(bin)/ruff check --quiet --output-format concise && echo "ruff: clean"
 	@$(bin)/ruff format --check --quiet && echo "format: clean"
 	@$(bin)/lint-imports --no-logo --no-cache
 	@$(bin)/python -m tests.house.rules

@@ -23,7 +23,7 @@ WARM_UP = 0.3
 
 
 def main() -> int:
-    """0 when every case was measured without a wrong answer and every promise was kept."""
+    """0 when every answer was right and, in a whole run that is not a quick one, every promise was kept."""
     said = arguments()
     peers.prepare()
     began = time.time()
@@ -84,7 +84,7 @@ def finish(said: argparse.Namespace, began: float, measured: list[Row], results:
     (RESULTS / "latest.md").write_text("\n".join([head, *promised, *tables]))
     print("\n".join([*promised, f"{length}; every round is in bench/results/latest.json, the tables in bench/results/latest.md"]))
     wrong = any(one.errors for row in results for rounds in row.values() for one in rounds)
-    broken = whole and not said.peers_only and any(one["kept"] is not True for one in found["promises"])
+    broken = whole and not said.quick and not said.peers_only and any(one["kept"] is not True for one in found["promises"])
     return 1 if wrong or broken else 0
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import make_url
 
 from freehold.kit.db import SYSTEM_ROLE, TENANT_ROLE, Database, connect
 from freehold.kit.migrate import migrate
-from tests.fixtures import server, settings, store_urls  # noqa: F401  fixtures
+from tests.fixtures import server, settings, store_urls  # noqa: F401  pytest finds fixtures here by name
 from tests.servers import private_postgres, private_redis
 
 

@@ -19,8 +19,17 @@ def a_call(call_id: str, tenant: str = "acme", *, at: float = AT, arguments: dic
     """A call of `create_task`; `who` changes the principal."""
     named = {"subject": "user-1", "client": "agent-1", "credential": "key:k1", "plan": "free", **who}
     principal = Principal(tenant=tenant, scopes=frozenset(), expires_at=AT + 3600, **named)
-    about = {"request_id": "request-1", "revision": "2026-07-28", "bytes_in": 330, "deadline": 0.0}
-    return Call(id=call_id, at=at, principal=principal, tool=_TOOL, arguments=arguments or {}, **about)  # pyright: ignore[reportArgumentType]
+    return Call(
+        id=call_id,
+        at=at,
+        principal=principal,
+        tool=_TOOL,
+        arguments=arguments or {},
+        request_id="request-1",
+        revision="2026-07-28",
+        bytes_in=330,
+        deadline=0.0,
+    )
 
 
 def a_deed(tenant: str = "acme", *, at: float = AT) -> Deed:

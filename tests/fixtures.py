@@ -28,7 +28,9 @@ def store_urls(request: pytest.FixtureRequest) -> tuple[str, str]:
 def settings(store_urls: tuple[str, str], tmp_path: Path) -> Settings:
     """Settings for a test server on those stores, with three plans."""
     database, state = store_urls
-    return Settings(data_dir=tmp_path / "data", database_url=database, state_url=state, migrate_on_start=True, plans=PLANS, default_plan="open")
+    return Settings(
+        data_dir=tmp_path / "data", database_url=database, state_url=state, migrate_on_start=True, plans=PLANS, default_plan="open"
+    )
 
 
 def sample_functions() -> Functions:

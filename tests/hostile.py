@@ -8,8 +8,9 @@ import ipaddress
 import socket
 import ssl
 import struct
+import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,14 +26,15 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\
 class Line:
     """One connection as the upstream sees it."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Wrap what the server accepted."""
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, news: asyncio.Condition) -> None:
+        """Wrap what the server accepted; `news` is told of every request."""
+        self._news = news
         self._reader = reader
         self._writer = writer
         self.requests: list[bytes] = []
         """Every request as it came, head and body."""
         self.ended = asyncio.Event()
-        """Set once the client has closed its side."""
+        """Set once either side has closed it."""
 
     async def request(self) -> bytes:
         """Read one whole request; empty when the client closed instead."""
@@ -44,6 +46,8 @@ class Line:
         length = next((int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0)
         whole = head + await self._reader.readexactly(length)
         self.requests.append(whole)
+        async with self._news:
+            self._news.notify_all()
         return whole
 
     async def write(self, data: bytes) -> None:
@@ -80,6 +84,7 @@ class Upstream:
     def __init__(self, script: Script, scheme: str) -> None:
         """Follow `script` on each connection."""
         self._script = script
+        self._news = asyncio.Condition()
         self.scheme = scheme
         self.port = 0
         self.lines: list[Line] = []
@@ -94,17 +99,24 @@ class Upstream:
         """Every request of every connection, in the order of the connections."""
         return [request for line in self.lines for request in line.requests]
 
+    async def until_asked(self, times: int = 1) -> None:
+        """Wait until that many requests have come."""
+        async with self._news:
+            await self._news.wait_for(lambda: len(self.requests) >= times)
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Run the script for one connection, then close it."""
-        line = Line(reader, writer)
+        line = Line(reader, writer, self._news)
         self.lines.append(line)
         try:
             await self._script(line)
         except ConnectionError:
             pass
         finally:
-            line.ended.set()
             writer.close()
+            with suppress(ConnectionError, ssl.SSLError):
+                await writer.wait_closed()
+            line.ended.set()
 
 
 @asynccontextmanager
@@ -234,7 +246,8 @@ class Authority:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Test Authority")])
         constraints = x509.BasicConstraints(ca=True, path_length=0)
-        self._certificate = self._builder(self._name, self._key, days=1).add_extension(constraints, critical=True).sign(self._key, hashes.SHA256())
+        builder = self._builder(self._name, self._key, days=1).add_extension(constraints, critical=True)
+        self._certificate = builder.sign(self._key, hashes.SHA256())
 
     def trusting(self) -> ssl.SSLContext:
         """A client's context that trusts this authority alone."""
@@ -249,9 +262,9 @@ class Authority:
         pem = builder.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         if newest < ssl.TLSVersion.TLSv1_2:
+            with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # old on purpose
+                context.minimum_version = context.maximum_version = newest
             context.set_ciphers("ALL:@SECLEVEL=0")
-            context.options |= ssl.OP_NO_TLSv1_2 | ssl.OP_NO_TLSv1_3
-            context.options &= ~ssl.OP_NO_TLSv1_1
         with TemporaryDirectory() as place:
             file = Path(place, "server.pem")
             file.write_bytes(pem + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))

@@ -11,12 +11,14 @@ from typing import Any, Literal
 import aiohttp
 import uvicorn
 
-from freehold.app import Application, InProcessApi, build
+from freehold.app import Application, build
 from freehold.domains.sources.functions import Functions
 from freehold.kit.clock import Clock
+from freehold.roster import InProcessApi
 from freehold.settings import Settings
 
 MODERN = "2026-07-28"
+REFUSAL = "dev.freehold/refusal"
 META = {
     "io.modelcontextprotocol/protocolVersion": MODERN,
     "io.modelcontextprotocol/clientCapabilities": {},
@@ -63,7 +65,9 @@ class Served:
         """An access token."""
         return await self.application.administration.mint_token(tenant, user, scopes=scopes, **said)
 
-    async def post(self, body: bytes | object, token: str | None = None, *, headers: Mapping[str, str] | None = None, path: str = "/mcp") -> Reply:
+    async def post(
+        self, body: bytes | object, token: str | None = None, *, headers: Mapping[str, str] | None = None, path: str = "/mcp"
+    ) -> Reply:
         """POST bytes as they are, anything else as JSON."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         sent = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
@@ -78,20 +82,26 @@ class Served:
             return Reply(answer.status, {key.lower(): value for key, value in answer.headers.items()}, await answer.read())
 
     async def modern(
-        self, method: str, params: Mapping[str, Any] | None = None, *, token: str | None, id: int | str = 1, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        token: str | None,
+        number: int | str = 1,
+        headers: Mapping[str, str] | None = None,
     ) -> Reply:
         """A well-formed 2026-07-28 request; `headers` replace single headers (an empty value leaves one out)."""
         given = dict(params or {})
-        body = {"jsonrpc": "2.0", "id": id, "method": method, "params": {**given, "_meta": {**META, **given.get("_meta", {})}}}
+        body = {"jsonrpc": "2.0", "id": number, "method": method, "params": {**given, "_meta": {**META, **given.get("_meta", {})}}}
         sent = {"mcp-protocol-version": MODERN, "mcp-method": method}
         if isinstance(given.get("name"), str):
             sent["mcp-name"] = given["name"]
         merged = {key: value for key, value in {**sent, **(headers or {})}.items() if value}
         return await self.post(body, token, headers=merged)
 
-    async def call(self, tool: str, arguments: Mapping[str, Any] | None = None, *, token: str, id: int | str = 1) -> Reply:
+    async def call(self, tool: str, arguments: Mapping[str, Any] | None = None, *, token: str, number: int | str = 1) -> Reply:
         """tools/call."""
-        return await self.modern("tools/call", {"name": tool, "arguments": dict(arguments or {})}, token=token, id=id)
+        return await self.modern("tools/call", {"name": tool, "arguments": dict(arguments or {})}, token=token, number=number)
 
 
 @asynccontextmanager

@@ -78,7 +78,7 @@ def _wait(process: subprocess.Popen[bytes], ready: Callable[[], bool], log: Path
     while not ready():
         if process.poll() is not None or time.monotonic() > until:
             raise ServerDied(log.read_text(errors="replace"))
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_LOOK_SECONDS)  # real time: another program is starting
 
 
 def _postgres_binaries(home: Path, login: dict[str, int]) -> Path:

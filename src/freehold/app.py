@@ -3,15 +3,12 @@
 The only module that sees both the settings and the parts; constructors below get plain values."""
 
 import asyncio
-import logging
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from importlib import import_module
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
-
-from msgspec import Struct
 
 from freehold import __version__, plugs
 from freehold.administration import Administration
@@ -48,14 +45,13 @@ from freehold.kit.crypto import Seal, master_key
 from freehold.kit.db import Database, connect
 from freehold.kit.db_seals import check_master_key
 from freehold.kit.errors import Misconfigured, Unavailable
-from freehold.kit.http import GuardedClient, Outbound, Request
+from freehold.kit.http import GuardedClient, Outbound
 from freehold.kit.ids import Ids
-from freehold.kit.inprocess import InProcess
-from freehold.kit.json import strict
 from freehold.kit.state import State
-from freehold.kit.telemetry import Metrics
+from freehold.kit.telemetry import Metrics, OpenTelemetry, otlp
 from freehold.protocol.methods import Results
-from freehold.settings import LOOPBACK, IssuerSettings, Settings, SourceSettings
+from freehold.roster import InProcessApi, NamedSource, PythonSpec, Roster
+from freehold.settings import LOOPBACK, IssuerSettings, Settings
 from freehold.web.asgi import Asgi
 from freehold.web.edges import Edges
 from freehold.web.identity import Identity
@@ -63,28 +59,8 @@ from freehold.web.mcp import McpDoor
 from freehold.web.ops import OpsDoor
 from freehold.web.wellknown import WellKnown
 
-_log = logging.getLogger("freehold")
-
 CORRIDOR: Final = ("observed", "limits", "guard", "resilience", "vault")
 """The steps of a call, outermost first."""
-
-
-class InProcessApi(Struct, frozen=True, kw_only=True):
-    """The SaaS's own ASGI application, offered as a source."""
-
-    name: str
-    app: Any
-    document: dict[str, Any] | None = None
-
-
-class KnownSource(Struct, frozen=True):
-    """A source as the operator's listing shows it."""
-
-    name: str
-    kind: str
-    location: str
-    digest: str
-    read_at: float | None
 
 
 def build(
@@ -128,8 +104,6 @@ class Application:
         self.asgi = Asgi(self._routes(), running=self.running, start=self._start)
         self._ready = False
         self._when_ready: list[Callable[[], None]] = []
-        self._following: asyncio.Task[None] | None = None
-        self._digests: dict[str, str] = {}
 
     # the parts, ground floor first
 
@@ -141,6 +115,7 @@ class Application:
         self.seal = Seal(self._master_key, self._randomness)
         self.outbound: Outbound = GuardedClient(settings.outbound_allow)
         self.metrics = Metrics()
+        self._spans = otlp(settings.otlp_endpoint, settings.name) if settings.otlp_endpoint else None
 
     def _identities(self) -> None:
         settings = self.settings
@@ -159,7 +134,20 @@ class Application:
         self.sources = Sources()
         self.catalog = Catalog(Cursors(lambda: self.seal.mac_key("cursors")), page_size=settings.page_size)
         self.documents = Documents(self.db, self.outbound, self.changes, self.clock)
-        self.loader = Loader(self.documents, self.outbound, seconds=settings.call_seconds, cap=settings.upstream_cap)
+        loader = Loader(self.documents, self.outbound, seconds=settings.call_seconds, cap=settings.upstream_cap)
+        self.roster = Roster(
+            loader,
+            self.documents,
+            named=_named(settings),
+            functions=self.functions,
+            apis=self.apis,
+            offer=self._offer,
+            cap=settings.upstream_cap,
+        )
+
+    def _offer(self, sources: Sequence[Source]) -> None:
+        self.sources.replace(sources)
+        self.catalog.replace(sources)
 
     def _corridor(self) -> None:
         settings = self.settings
@@ -167,7 +155,7 @@ class Application:
         self.book = Book(self.db)
         plans = {name: Plan(name=name, **one.model_dump()) for name, one in settings.plans.items()}
         steps = {
-            "observed": Observed(self.metrics, clock=self.clock),
+            "observed": Observed(self.metrics, clock=self.clock, tracer=OpenTelemetry(self._spans) if self._spans is not None else None),
             "limits": Limits(self.state, plans=plans, usage=self.book, clock=self.clock),
             "guard": Guard(randomness=self._randomness, cap=settings.answer_cap, boundary=settings.boundary),
             "resilience": Resilience(clock=self.clock, in_flight=settings.source_in_flight, seconds=settings.call_seconds),
@@ -252,12 +240,12 @@ class Application:
 
     async def diagnose(self) -> dict[str, str]:
         """`ok` or a sentence for each part, however many fail; changes nothing."""
-        from freehold.web.ops import explain  # noqa: PLC0415
+        from freehold.web.ops import explain
 
         said = {"settings": "ok", "schema": await _explained(self._check_schema), "master key": await _explained(self._check_key)}
         said |= {name: await explain(check) for name, check in self.checks.items() if name in {"database", "state"}}
-        for name, one in self.settings.sources.items():
-            said[f"source {name}"] = await _explained(lambda name=name, one=one: self._check_source(name, one))
+        for name in self.settings.sources:
+            said[f"source {name}"] = await _explained(partial(self.roster.check, name))
         await self._close()
         return said
 
@@ -266,7 +254,7 @@ class Application:
             return
         try:
             await self._open()
-            await self._load_sources()
+            await self.roster.load()
             await self.state.check()
             self.changes.watch(self._changed)
             await self.changes.start()
@@ -290,14 +278,13 @@ class Application:
     async def _stop(self) -> None:
         self._ready = False
         await self.changes.close()
-        if self._following is not None:
-            self._following.cancel()
-        for source in self.sources.all:
-            await source.close()
+        await self.roster.close()
         await self._close()
 
     async def _close(self) -> None:
         await self.ledger.close()
+        if self._spans is not None:
+            await asyncio.to_thread(self._spans.shutdown)
         await self.outbound.close()
         await self.state.close()
         await self.db.close()
@@ -312,79 +299,11 @@ class Application:
         given = self.settings.master_key.get_secret_value()
         return bytes.fromhex(given) if given else master_key(self.settings.data / "master.key", self._randomness)
 
-    # the sources
-
-    async def _load_sources(self) -> None:
-        built: list[Source] = [source for source in self.functions if source.tools]
-        for api in self.apis:
-            built.append(await self._in_process(api))
-        for name, one in self.settings.sources.items():
-            built += await self._configured(name, one)
-        self.sources.replace(built)
-        self.catalog.replace(built)
-
-    async def _configured(self, name: str, one: SourceSettings) -> list[Source]:
-        if one.python is not None:
-            return await self._from_python(name, one.python)
-        source, self._digests[name] = await self.loader.openapi(_spec(self.settings, name, one))
-        return [source]
-
-    async def _from_python(self, name: str, place: str) -> list[Source]:
-        module, _, attribute = place.partition(":")
-        try:
-            found = getattr(import_module(module), attribute or "app")
-        except (ImportError, AttributeError) as fault:
-            raise Misconfigured(f"sources.{name}: {place} cannot be imported ({fault}). Write it as package.module:name.") from None
-        sources: list[Source] = [found.functions] if found.functions.tools else []
-        return sources + [await self._in_process(api) for api in found.apis]
-
-    async def _in_process(self, api: InProcessApi) -> Source:
-        outbound = InProcess(api.app, host=f"{api.name}.internal")
-        document = api.document or (api.app.openapi() if hasattr(api.app, "openapi") else None)
-        if document is None:
-            answer = await outbound.send(
-                Request(method="GET", url=f"http://{api.name}.internal/openapi.json"), seconds=30, cap=self.settings.upstream_cap
-            )
-            document = strict(answer.body)
-        return self.loader.in_process(api.name, document, outbound)
-
-    async def refresh_source(self, name: str) -> int:
-        """Read a source's document again and keep it for every replica; how many tools it offers."""
-        one = self.settings.sources.get(name)
-        if one is None or one.openapi is None:
-            raise Refusal("source_unknown", source=name)
-        source, _ = await self.loader.refresh(_spec(self.settings, name, one))
-        return len(source.tools)
-
-    async def known_sources(self) -> list[KnownSource]:
-        """What the settings name, and when each document was last read."""
-        found = []
-        for name, one in self.settings.sources.items():
-            if one.openapi is None:
-                found.append(KnownSource(name, "python", one.python or "", "", None))
-                continue
-            kept = await self.documents.stored(name, self.settings.at(one.openapi))
-            found.append(KnownSource(name, "openapi", one.openapi, kept.digest if kept else "", kept.fetched_at if kept else None))
-        return found
-
-    async def _check_source(self, name: str, one: SourceSettings) -> None:
-        if one.openapi is not None and await self.documents.stored(name, self.settings.at(one.openapi)) is None:
-            await self.documents.read(self.settings.at(one.openapi))
-
     def _changed(self) -> None:
         """Control-plane rows may have changed: ask again at once, and follow documents another process refreshed."""
         self.resource.forget()
         self.signing_keys.forget()
-        if self._following is None or self._following.done():
-            self._following = asyncio.get_running_loop().create_task(self._follow())
-
-    async def _follow(self) -> None:
-        try:
-            current = await self.documents.digests()
-            if any(current.get(name) != digest for name, digest in self._digests.items()):
-                await self._load_sources()
-        except (Unavailable, Misconfigured, Refusal) as fault:
-            _log.warning("sources not followed", extra={"code": "source_stale", "error": type(fault).__name__})
+        self.roster.follow()
 
 
 def _trusted(one: IssuerSettings) -> TrustedIssuer:
@@ -393,8 +312,15 @@ def _trusted(one: IssuerSettings) -> TrustedIssuer:
     )
 
 
-def _spec(settings: Settings, name: str, one: SourceSettings) -> OpenApiSpec:
-    return OpenApiSpec(name=name, location=settings.at(one.openapi or ""), base_url=one.base_url, audience=one.audience, scopes=one.scopes)
+def _named(settings: Settings) -> dict[str, NamedSource]:
+    return {
+        name: PythonSpec(name=name, place=one.python)
+        if one.python is not None
+        else OpenApiSpec(
+            name=name, location=settings.at(one.openapi or ""), base_url=one.base_url, audience=one.audience, scopes=one.scopes
+        )
+        for name, one in settings.sources.items()
+    }
 
 
 def _hosts(settings: Settings) -> list[str]:
@@ -410,7 +336,9 @@ def _make(settings: Settings) -> None:
     try:
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as fault:
-        raise Misconfigured(f"{settings.data} cannot be made ({fault.strerror}). Set data_dir to a folder this user may write to.") from None
+        raise Misconfigured(
+            f"{settings.data} cannot be made ({fault.strerror}). Set data_dir to a folder this user may write to."
+        ) from None
 
 
 async def _explained(check: Callable[[], Any]) -> str:

@@ -5,8 +5,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, overload
 
-from freehold.app import Application, InProcessApi, build
+from freehold.app import Application, build
 from freehold.domains.sources.functions import Functions
+from freehold.roster import InProcessApi
 from freehold.settings import Settings, load
 
 Function = Callable[..., Any]
@@ -57,7 +58,7 @@ class Freehold:
 
         return offer if function is None else offer(function)
 
-    def api(self, name: str, app: Any, *, document: dict[str, Any] | None = None) -> None:  # noqa: ANN401  any ASGI application
+    def api(self, name: str, app: Any, *, document: dict[str, Any] | None = None) -> None:
         """Offer the operations of your own ASGI application (FastAPI, Starlette...), called in this process.
 
         `document` is its OpenAPI document; without it, `app.openapi()` when there is one, else its `/openapi.json`.
@@ -73,7 +74,7 @@ class Freehold:
         return self._application
 
     @property
-    def asgi(self) -> Any:  # noqa: ANN401  an ASGI callable
+    def asgi(self) -> Any:
         """The ASGI application: give it to a server, or mount it at the root path of your own application.
 
         A mounted application gets no lifespan from its host: enter `running()` in the host's own, or it starts
@@ -89,6 +90,6 @@ class Freehold:
 
     def serve(self) -> None:
         """Listen on the settings' host and port until SIGTERM or Ctrl-C."""
-        from freehold.cli.serving import listen  # noqa: PLC0415  the command line is heavy, and most hosts bring their own server
+        from freehold.cli.serving import listen
 
         listen(self.application)

@@ -16,6 +16,8 @@ from freehold.kit.errors import Misconfigured
 PREFIX: Final = "FREEHOLD_"
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
+_MASTER_KEY_DIGITS: Final = 64
+_SHORTEST_SECRET: Final = 16
 _NOT_SETTINGS: Final = frozenset({"FREEHOLD_CONFIG", "FREEHOLD_TEST_POSTGRES", "FREEHOLD_TEST_REDIS"})
 """Variables with our prefix that mean something elsewhere."""
 
@@ -59,7 +61,7 @@ class IssuerSettings(_Frozen):
     """Where its keys are; without it, found through its metadata."""
     algorithms: tuple[Literal["ES256", "EdDSA", "RS256"], ...] = ("ES256", "EdDSA", "RS256")
     """Signature algorithms accepted from it."""
-    token_type: Literal["at+jwt", "JWT"] = "at+jwt"
+    token_type: Literal["at+jwt", "JWT"] = "at+jwt"  # noqa: S105  a media type
     """The `typ` of its access tokens; with `JWT` only the audience tells them from its ID tokens."""
     claims: dict[str, str] = {}
     """The claim as its tokens name it -> our name, e.g. `org_id = "tenant_id"`."""
@@ -122,7 +124,7 @@ class Settings(_Frozen):
     metrics_token: SecretStr = SecretStr("")
     """Bearer token for /metrics; empty means only callers on this machine may read it."""
     otlp_endpoint: str = ""
-    """OpenTelemetry collector, `http://host:4318`; empty means no traces."""
+    """OpenTelemetry collector, `http://host:4318/v1/traces`; empty means no traces."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe log line written."""
     drain_seconds: Annotated[float, Field(ge=0)] = 25.0
@@ -216,7 +218,9 @@ def _secret(variable: str, path: Path) -> str:
     try:
         return path.read_text().strip()
     except OSError as fault:
-        raise Misconfigured(f"{variable} names {path}, which cannot be read ({fault.strerror}). Check the path and its permissions.") from None
+        raise Misconfigured(
+            f"{variable} names {path}, which cannot be read ({fault.strerror}). Check the path and its permissions."
+        ) from None
 
 
 def _sentences(fault: ValidationError, path: Path | None) -> str:
@@ -235,7 +239,7 @@ def unsafe(settings: Settings) -> list[str]:
     """Combinations that must not start, each as what is wrong and the mend."""
     said = [*_addresses(settings), *_plans(settings)]
     key = settings.master_key.get_secret_value()
-    if key and (len(key) != 64 or not all(character in "0123456789abcdefABCDEF" for character in key)):
+    if key and (len(key) != _MASTER_KEY_DIGITS or not all(character in "0123456789abcdefABCDEF" for character in key)):
         said.append("master_key must be 64 hex digits. Make one with `openssl rand -hex 32`.")
     for name, source in settings.sources.items():
         if (source.openapi is None) == (source.python is None):
@@ -243,7 +247,7 @@ def unsafe(settings: Settings) -> list[str]:
     for name, issuer in settings.issuers.items():
         if urlsplit(issuer.issuer).scheme != "https" and urlsplit(issuer.issuer).hostname not in LOOPBACK:
             said.append(f"issuers.{name}.issuer must be an https address. Tokens from a plain http issuer can be forged on the way.")
-    if settings.metrics_token.get_secret_value() and len(settings.metrics_token.get_secret_value()) < 16:
+    if settings.metrics_token.get_secret_value() and len(settings.metrics_token.get_secret_value()) < _SHORTEST_SECRET:
         said.append("metrics_token is too short to be a secret. Use at least 16 characters.")
     return said
 
@@ -253,7 +257,9 @@ def _addresses(settings: Settings) -> list[str]:
     if public.scheme not in {"http", "https"} or not public.hostname or public.query or public.fragment or public.path not in {"", "/"}:
         return ["public_url must be scheme and host only, like https://mcp.example.com."]
     if settings.host not in LOOPBACK and not settings.public_url:
-        return [f"host {settings.host} is reachable from elsewhere, but public_url is not set. Set public_url to the https address clients use."]
+        return [
+            f"host {settings.host} is reachable from elsewhere, but public_url is not set. Set public_url to the https address clients use."
+        ]
     if public.scheme == "http" and public.hostname not in LOOPBACK:
         return ["public_url is plain http, so tokens would travel in the clear. Put TLS in front and use an https address."]
     return []

@@ -1,10 +1,13 @@
 """Every replica hears of a committed change: by broadcast at once, by the version poll when the broadcast was lost."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
+import asyncpg
 import pytest
+from sqlalchemy import make_url
 
 from freehold.adapters.state_memory import MemoryState
 from freehold.kit.changes import Changes
@@ -110,25 +113,56 @@ async def test_what_was_rolled_back_is_not_heard(db: Database, replicas: Callabl
     assert not replica.heard()
 
 
-async def test_the_poll_outlives_a_database_that_is_away(db: Database, postgres_url: str, caplog: pytest.LogCaptureFixture) -> None:
-    """While the database is away the poll goes on and logs a class, no message; changes made meanwhile are heard afterwards."""
-    away = connect(postgres_url.replace("/freehold_", "/missing_"))
-    told = asyncio.Event()
-    looked = asyncio.Event()
-    changes = Changes(away, MemoryState(HandClock()), poll_seconds=0.001)
+class Noted(logging.Handler):
+    """Sets an event at each log line, and keeps it."""
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        super().__init__()
+        self.lines: list[str] = []
+        self.any = asyncio.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the line."""
+        self.lines.append(record.getMessage())
+        self.any.set()
+
+
+@pytest.fixture
+def noted() -> Iterator[Noted]:
+    """What the ear logs."""
+    handler = Noted()
+    logging.getLogger("freehold.kit.changes").addHandler(handler)
+    yield handler
+    logging.getLogger("freehold.kit.changes").removeHandler(handler)
+
+
+async def lock_out(url: str, server: str, *, out: bool) -> None:
+    """Let nobody into the database and end every session, or let them in again."""
+    name = make_url(url).database
+    admin = await asyncpg.connect(server)
+    await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS {not out}")
+    await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
+    await admin.close()
+
+
+async def test_the_poll_outlives_a_database_that_is_away(postgres_url: str, postgres_server: str, noted: Noted) -> None:
+    """While the database is away the poll goes on and logs a class, no message; a change made afterwards is heard."""
+    db, told = connect(postgres_url), asyncio.Event()
+    changes = Changes(db, Lossy(answers=True), poll_seconds=0.01)
     changes.watch(told.set)
-    with pytest.raises(Unavailable):
-        await changes.poll()
-    asyncio.get_running_loop().call_later(0.2, looked.set)
-    polling = asyncio.ensure_future(changes._poll_for_ever())  # noqa: SLF001  start() insists on a first look
-    await looked.wait()
-    assert not polling.done()
+    await changes.start()
+    told.clear()
+    await lock_out(postgres_url, postgres_server, out=True)
+    await noted.any.wait()
     assert not told.is_set()
-    assert {record.getMessage() for record in caplog.records} == {"changes_unpolled Unavailable"}
-    changes._db = db  # noqa: SLF001  the database comes back
+    await lock_out(postgres_url, postgres_server, out=False)
+    async with db.system(write=True) as scope:
+        await changes.bump(scope)
     await told.wait()
-    polling.cancel()
-    await away.close()
+    assert set(noted.lines) == {"changes_unpolled Unavailable"}
+    await changes.close()
+    await db.close()
 
 
 async def test_a_closed_ear_hears_nothing(db: Database, replicas: Callable[[State], Any]) -> None:

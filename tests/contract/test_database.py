@@ -14,10 +14,12 @@ import pytest
 from sqlalchemy import bindparam, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from freehold.domains.ledger.tables import ledger_entries
 from freehold.domains.oauth.tables import revocations
 from freehold.kit import migrate
 from freehold.kit.db import RAW_SYSTEM, RAW_TENANT, Database, connect, control
 from freehold.kit.errors import Misconfigured, Unavailable
+from tests.rows import row_of
 
 pytestmark = pytest.mark.anyio
 
@@ -151,6 +153,20 @@ async def test_a_version_is_counted_from_a_tenants_scope(db: Database) -> None:
     async with db.system() as scope:
         assert await scope.one(select(control.c.version)) == (1,)
     assert await values(db, "acme") == ["a", "b"]
+
+
+async def test_a_tenant_keeps_nothing_of_the_system_it_was(postgres_url: str) -> None:
+    """After `touch` the server itself holds the scope to the tenant's rights again: it cannot write usage."""
+    db = connect(postgres_url)
+
+    async def bill_oneself() -> None:
+        async with db.tenant("acme", write=True) as scope:
+            await scope.touch("control")
+            await scope.run(insert(ledger_entries).values(row_of(ledger_entries, "acme")))
+
+    with pytest.raises(DBAPIError, match="permission denied for table ledger_entries"):
+        await bill_oneself()
+    await db.close()
 
 
 async def test_many_scopes_of_two_tenants_do_not_mix(db: Database) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 from functools import partial
-from typing import Any
 
 import pytest
 from msgspec import UNSET
@@ -212,7 +211,7 @@ async def test_the_version_poll_reaches_a_replica_that_missed_the_broadcast(hous
         before = other.resource._generation  # noqa: SLF001  whether it was told
         await end(key.key_id)
         await other.changes.poll()
-        assert other.resource._generation == before + 1  # noqa: SLF001
+        assert other.resource._generation == before + 1  # noqa: SLF001  whether it was told
 
 
 async def test_what_was_being_looked_up_while_it_was_revoked_is_not_remembered(house: House) -> None:
@@ -224,6 +223,7 @@ async def test_what_was_being_looked_up_while_it_was_revoked_is_not_remembered(h
     await slow.asked.wait()
     await house.keys.revoke("acme", key.key_id)
     resource.forget()
+    assert await code_of(resource.principal(secret, None)) == "invalid_token"
     slow.answer.set()
     assert (await looking).tenant == "acme"
     assert await code_of(resource.principal(secret, None)) == "invalid_token"
@@ -248,7 +248,7 @@ async def test_trouble_with_the_database_is_nobodys_identity(house: House) -> No
     """A store that does not answer gives 503, never a principal, never invalid_token, and is asked again next time (RS-08)."""
     token = await house.token()
     secret, _ = await house.keys.create("acme", name="ci")
-    gone = connect("postgresql://nobody@127.0.0.1:1/none")
+    gone = connect(NOWHERE)
     away, back = house.unreachable(gone), house.db
     for each in (token, secret, token):
         assert await code_of(away.principal(each, None)) == "identity_unavailable"

@@ -77,7 +77,8 @@ async def trusting(db: Database, clock: HandClock, *issuers: TrustedIssuer) -> A
     """A replica with tenant acme that trusts these issuers and may reach loopback."""
     outbound = GuardedClient(["127.0.0.1"])
     house = build(db, clock, *issuers, outbound=outbound)
-    await house.tenants.create("acme", "Acme", "free")
+    if await house.tenants.find("acme") is None:
+        await house.tenants.create("acme", "Acme", "free")
     yield house
     await outbound.close()
 
@@ -118,7 +119,7 @@ async def test_keys_are_found_through_the_issuers_own_metadata(db: Database, clo
             assert (them.fetches(oauth), them.fetches(openid), them.fetches("/jwks"), them.fetches("/evil")) == (1, 1, 1, 0)
     async with idp() as them:
         them.pages[openid] = json.dumps({"issuer": them.origin, "jwks_uri": "file:///etc/passwd"}).encode()
-        async with trusting_again(db, clock, TrustedIssuer(issuer=them.origin, claims=NAMES)) as house:
+        async with trusting(db, clock, TrustedIssuer(issuer=them.origin, claims=NAMES)) as house:
             assert await refusal(house, them.sign(clock)) == "identity_unavailable"
 
 
@@ -140,7 +141,7 @@ async def test_an_unknown_kid_costs_one_fetch_a_minute(db: Database, clock: Hand
 
 
 async def test_an_unreachable_issuer_is_no_reason_to_believe_anyone(db: Database, clock: HandClock) -> None:
-    """Before the first fetch its tokens get 503; later the keys there are serve for a day, then 503 again; our own tokens go on (JWT-14)."""
+    """Its tokens get 503 until the keys were fetched once and when they are a day old; tokens of our own go on (JWT-14)."""
     async with idp() as them, trusting(db, clock, TrustedIssuer(issuer=them.origin, jwks_uri=f"{them.origin}/jwks", claims=NAMES)) as house:
         good = them.pages["/jwks"]
         for page in (b"", b"<html>", b'{"keys":1}', b'{"keys":[' + b" " * 10_000_000 + b"]}"):
@@ -168,25 +169,41 @@ async def test_the_operator_may_hold_an_issuer_to_its_algorithms(db: Database, c
 async def test_keys_come_only_from_allowed_addresses(db: Database, clock: HandClock) -> None:
     """The guarded client is the only way out: without an allowance loopback is refused and nothing is asked (EG-01)."""
     async with idp() as them:
-        house = build(db, clock, TrustedIssuer(issuer=them.origin, jwks_uri=f"{them.origin}/jwks"))
+        outbound = GuardedClient()
+        house = build(db, clock, TrustedIssuer(issuer=them.origin, jwks_uri=f"{them.origin}/jwks"), outbound=outbound)
         assert await refusal(house, them.sign(clock)) == "identity_unavailable"
         assert them.up.requests == []
+        await outbound.close()
 
 
 async def test_a_hanging_issuer_keeps_nobody_for_ever(db: Database, clock: HandClock) -> None:
-    """While one issuer hangs, tokens of our own are served, and a caller who gives up is let go."""
+    """While one issuer hangs, tokens of our own are served, a caller who gives up is let go, and a second one joins the same fetch."""
+    asked, over = asyncio.Event(), asyncio.Event()
+
+    async def hangs(line: Line) -> None:
+        await line.request()
+        asked.set()
+        await over.wait()
+        await line.write(whole(b"no", status=b"404 Not Found"))
+
     async with upstream(hangs) as up, trusting(db, clock, TrustedIssuer(issuer=up.origin, jwks_uri=f"{up.origin}/jwks")) as house:
-        claims = parse(await house.token()).claims() | {"iss": up.origin}
-        waiting = asyncio.ensure_future(house.resource.principal(sign(claims, new_private_key(), "at+jwt"), None))
+        theirs = sign(parse(await house.token()).claims() | {"iss": up.origin}, new_private_key(), "at+jwt")
+        waiting = asyncio.ensure_future(house.resource.principal(theirs, None))
+        await asked.wait()
         assert await refusal(house, await house.token()) == ""
         assert not waiting.done()
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
+        joining = asyncio.ensure_future(refusal(house, theirs))
+        await asyncio.sleep(0)
+        over.set()
+        assert await joining == "identity_unavailable"
+        assert len(up.requests) == 1
 
 
 def test_an_issuer_is_trusted_once(clock: HandClock) -> None:
     """Two entries for one issuer stop the start instead of one silently winning."""
-    trust = external(TrustedIssuer(issuer=THEIRS), GuardedClient(), clock)
+    trust = external(TrustedIssuer(issuer="https://login.example.org"), GuardedClient(), clock)
     with pytest.raises(Misconfigured, match="trusted twice"):
         AccessTokens([trust, trust], resource=RESOURCE, clock=clock)

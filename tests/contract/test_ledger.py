@@ -108,6 +108,22 @@ async def test_two_writers_cannot_fork_a_chain(ledger: Ledger, db: Database, boo
     assert (found.entries, found.writers, found.fault) == (200, 2, None)
 
 
+async def test_verifying_while_calls_are_written_finds_no_fault(ledger: Ledger, book: Book, ids: Ids) -> None:
+    """Blocks that arrive during a verification are left for the next one, never taken for a fault."""
+    writing = asyncio.gather(*[_record_one_by_one(ledger, [ids.new() for _ in range(40)]) for _ in range(10)])
+    looks = [await book.verify()]
+    while not writing.done():
+        looks.append(await book.verify())
+    await writing
+    assert {look.fault for look in looks} == {None}
+    assert (await book.verify()).entries == 400
+
+
+async def _record_one_by_one(ledger: Ledger, call_ids: list[str]) -> None:
+    for one in call_ids:
+        await _record(ledger, one)
+
+
 async def test_a_caller_that_goes_away_leaves_its_entry(ledger: Ledger, book: Book, ids: Ids) -> None:
     """Cancelling the wait for the commit does not take the entry back, nor disturb the others of its batch."""
     gone, staying = ids.new(), ids.new()
@@ -148,13 +164,16 @@ async def test_beyond_the_bound_callers_are_refused_not_forgotten(db: Database, 
 async def test_an_id_is_taken_once(ledger: Ledger, book: Book, ids: Ids) -> None:
     """A second entry with an id of the book, or of its own batch, is refused to its caller alone; the others are recorded."""
     await _record(ledger, known := ids.new())
+    with pytest.raises(Twice):
+        await _record(ledger, known)
     fresh, twice = ids.new(), ids.new()
     results = await asyncio.gather(*[_record(ledger, one, units=7) for one in (known, twice, fresh, twice)], return_exceptions=True)
     assert [type(result) for result in results] == [Twice, type(None), type(None), Twice]
     await _record(ledger, after := ids.new())
     assert [line["id"] for line in await exported(book, "acme")] == [known, fresh, twice, after]
     assert await book.units_since("acme", AT) == 1 + 7 + 7 + 1
-    assert (await book.verify()).fault is None
+    found = await book.verify()
+    assert (found.fault, found.entries, found.blocks) == (None, 4, 3)
 
 
 async def test_a_hostile_field_does_not_stop_its_batch(ledger: Ledger, book: Book, ids: Ids) -> None:

@@ -66,7 +66,7 @@ async def _recovered(ledger: Ledger) -> None:
             try:
                 return await ledger.check()
             except Unavailable:
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.01)  # real time: a real database comes back in its own
 
 
 async def _recorded(db: Database) -> list[str]:

@@ -2,14 +2,15 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
 import uvicorn
 
-from freehold.kit.http import GuardedClient, Outbound, Request, SendFailed
+from freehold.kit import http, wire
+from freehold.kit.http import Outbound, Request, SendFailed
 from freehold.kit.inprocess import InProcess
 
 pytestmark = pytest.mark.anyio
@@ -88,31 +89,42 @@ class Mirror:
             self.left.set()
 
 
-@asynccontextmanager
-async def over_sockets(app: Mirror) -> AsyncIterator[tuple[Outbound, str]]:
-    """The guarded client in front of a real server."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="on"))
+class Stage:
+    """A real server whose app is changed from test to test."""
+
+    app: Mirror
+    origin = ""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Hand over to the app of this test."""
+        await self.app(scope, receive, send)
+
+
+class Announced(uvicorn.Server):
+    """A server that says when it listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        """Not yet."""
+        super().__init__(config)
+        self.up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say so."""
+        await super().startup(sockets)
+        self.up.set()
+
+
+@pytest.fixture(scope="module")
+async def stage() -> AsyncIterator[Stage]:
+    """The server, on a free loopback port."""
+    playing = Stage()
+    server = Announced(uvicorn.Config(playing, port=0, log_config=None, lifespan="off"))
     serving = asyncio.ensure_future(server.serve())
-    while not server.started:
-        await asyncio.sleep(0)
-    origin = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    client = GuardedClient([origin.removeprefix("http://")])
-    try:
-        yield client, origin
-    finally:
-        await client.close()
-        server.should_exit = True
-        await serving
-
-
-@asynccontextmanager
-async def in_process(app: Mirror) -> AsyncIterator[tuple[Outbound, str]]:
-    """The app called directly."""
-    client = InProcess(app, host="app.test")
-    try:
-        yield client, "http://app.test"
-    finally:
-        await client.close()
+    await server.up.wait()
+    playing.origin = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    yield playing
+    server.should_exit = True
+    await serving
 
 
 @pytest.fixture
@@ -121,11 +133,21 @@ def app() -> Mirror:
     return Mirror()
 
 
-@pytest.fixture(params=[over_sockets, in_process])
-async def way(request: pytest.FixtureRequest, app: Mirror) -> AsyncIterator[tuple[Outbound, str]]:
+@pytest.fixture(params=["aiohttp", "own", "in process"])
+async def way(request: pytest.FixtureRequest, app: Mirror, stage: Stage) -> AsyncIterator[tuple[Outbound, str]]:
     """An `Outbound` and the origin its upstream answers for."""
-    async with AsyncExitStack() as stack:
-        yield await stack.enter_async_context(request.param(app))
+    stage.app = app
+    allow = [stage.origin.removeprefix("http://")]
+    client: Outbound
+    match request.param:
+        case "aiohttp":
+            client, origin = http.GuardedClient(allow), stage.origin
+        case "own":
+            client, origin = wire.GuardedClient(allow), stage.origin
+        case _:
+            client, origin = InProcess(app, host="app.test"), "http://app.test"
+    yield client, origin
+    await client.close()
 
 
 async def failing(client: Outbound, request: Request, *, seconds: float = 10, cap: int = 1_000_000) -> SendFailed:
@@ -327,7 +349,7 @@ async def test_many_at_once_get_their_own_answers(way: tuple[Outbound, str]) -> 
 
 async def test_closing_twice_or_unused_is_nothing(app: Mirror) -> None:
     """A client that sent nothing opened nothing; close may be called again."""
-    for client in (GuardedClient([]), InProcess(app)):
+    for client in (http.GuardedClient(), wire.GuardedClient(), InProcess(app)):
         await client.close()
         await client.close()
     assert (app.started, app.stopped) == (0, 0)

@@ -29,9 +29,9 @@ async def house(db: Database, clock: HandClock) -> House:
     return await populated(db, clock)
 
 
-async def test_two_processes_agree_on_the_first_key(house: House) -> None:
+async def test_two_processes_agree_on_the_first_key(house: House, database_url: str) -> None:
     """When several replicas need the first key at once, one is made and all sign with it."""
-    replicas = [build(connect(_url(house.db)), house.clock) for _ in range(4)]
+    replicas = [build(connect(database_url), house.clock) for _ in range(4)]
     kids = [key.public.kid for key in await asyncio.gather(*(each.signing.current("access") for each in replicas))]
     assert len(set(kids)) == 1
     assert [each["kid"] for each in (await house.signing.published("access"))["keys"]] == kids[:1]
@@ -70,6 +70,7 @@ async def test_a_replica_learns_a_key_it_has_not_heard_of(house: House, clock: H
     """A token of a freshly rotated key is accepted by a replica that missed the news, and a flood of unknown kids reads once (JWT-14)."""
     other = build(house.db, clock)
     assert await refusal(other, await house.token()) == ""
+    clock.advance(1)
     await house.signing.rotate("access")
     clock.advance(601)
     assert await refusal(other, await house.token()) == ""
@@ -77,7 +78,7 @@ async def test_a_replica_learns_a_key_it_has_not_heard_of(house: House, clock: H
     clock.advance(1)
     for _ in range(5):
         assert await refusal(other, sign(parse(await house.token()).claims(), new_private_key(), "at+jwt")) == "invalid_token"
-    assert other.signing._loaded_at == loaded  # noqa: SLF001
+    assert other.signing._loaded_at == loaded  # noqa: SLF001  when it last read
 
 
 async def test_private_keys_are_sealed(house: House) -> None:
@@ -96,11 +97,12 @@ async def test_a_key_the_master_key_did_not_seal_is_not_trusted(house: House) ->
     key = await house.signing.current("access")
     (row,) = await house.rows()
     theirs = new_private_key()
+    document, sealed = json.dumps(dict(theirs.public.document)), Seal(b"x" * 32).seal("signing-key", theirs.export())
     planted = [
-        store.SealedKey(theirs.public.kid, "access", "ES256", json.dumps(dict(theirs.public.document)), Seal(b"x" * 32).seal("signing-key", theirs.export()), 1.0, None),
+        store.SealedKey(theirs.public.kid, "access", "ES256", document, sealed, 1.0, None),
         store.SealedKey("moved", "access", "ES256", row.public_jwk, row.sealed, 1.0, None),
         store.SealedKey("turned", "service", "ES256", row.public_jwk, row.sealed, 1.0, None),
-    ]  # fmt: skip
+    ]
     async with house.db.system(write=True) as scope:
         for each in planted:
             await store.add_signing(scope, each, retire_at=house.clock.now() + 9999)

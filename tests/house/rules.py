@@ -160,12 +160,13 @@ def _may_hold_sql(path: str) -> bool:
 
 
 def doors_named(page: Page) -> Iterator[Finding]:
-    """A blind except is only right at a door, where the process must go on; the comment says which."""
+    """A blind except that swallows is only right at a door, where the process must go on; the comment says which."""
     for node in page.nodes:
         if not (page.ours and isinstance(node, ast.ExceptHandler)):
             continue
         caught = "" if node.type is None else ast.unparse(node.type)
-        blind = not caught or re.search(r"\b(Base)?Exception\b", caught)
+        raised_again = isinstance(node.body[-1], ast.Raise) and node.body[-1].exc is None
+        blind = not raised_again and (not caught or re.search(r"\b(Base)?Exception\b", caught))
         if blind and not re.search(r"\bdoor: \S", page.comments.get(node.lineno, "")):
             yield (
                 node.lineno,

@@ -36,7 +36,10 @@ PLANTS: dict[str, tuple[str, str]] = {
 
 ALLOWED = {
     "schemas_offline": "from jsonschema_rs import Draft202012Validator\n\nCHECKED = Draft202012Validator({}, offline=True)\n",
-    "doors_named": "try:\n    GOOD = 1\nexcept Exception:  # door: a plug's own code must not stop the server\n    GOOD = 0\n",
+    "doors_named": (
+        "try:\n    GOOD = 1\nexcept Exception:  # door: a plug's own code must not stop the server\n    GOOD = 0\n"
+        "try:\n    GOOD = 1\nexcept BaseException:\n    GOOD = 0\n    raise\n"
+    ),
     "tests_do_not_sleep": "import asyncio\n\n\nasync def settle():\n    await asyncio.sleep(0)\n",
     "small_functions": "def long():\n" + "    fact = 1\n" * 59,
     "no_machine_paths": "Call https://api.example.com/home/page and /v1/work/items.\n",

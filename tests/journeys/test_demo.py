@@ -23,6 +23,7 @@ from freehold.demo.session import Agent, connected, isolation
 
 pytestmark = pytest.mark.anyio
 
+LOST_PROXY = {"HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", "NO_PROXY": "", "no_proxy": ""}
 URL, TOKEN = "http://127.0.0.1:8080/mcp", "mcp_live_not-a-real-one"
 
 
@@ -39,9 +40,14 @@ async def started(folder: Path, *options: str, **environment: str) -> AsyncGener
         await process.wait()
 
 
+def left_in(folder: Path) -> list[Path]:
+    """What a demo left behind."""
+    return list(folder.iterdir())
+
+
 async def test_once_as_json_ends_with_the_promised_line(tmp_path: Path) -> None:
-    """`demo --once --json` puts exactly one line on stdout: isolated, the quota met, every call and act in a ledger that holds."""
-    async with started(tmp_path, "--once", "--json") as process:
+    """`demo --once --json` puts one line on stdout, whatever proxy is set: isolated, quota met, each call and act in the ledger."""
+    async with started(tmp_path, "--once", "--json", **LOST_PROXY) as process:
         out, err = await process.communicate()
     assert process.returncode == 0, err.decode()
     assert out.count(b"\n") == 1
@@ -51,7 +57,7 @@ async def test_once_as_json_ends_with_the_promised_line(tmp_path: Path) -> None:
     assert line["ledger"] == {"entries": line["calls"] + 4, "verified": True}
     assert line["calls"] > 240
     assert b"Traceback" not in err
-    assert os.listdir(tmp_path) == []
+    assert left_in(tmp_path) == []
 
 
 async def test_once_prints_a_table_that_fits_a_plain_terminal(tmp_path: Path) -> None:
@@ -84,7 +90,7 @@ async def test_it_keeps_serving_what_its_snippets_say(tmp_path: Path) -> None:
         assert "delete_task" not in names
         process.send_signal(signal.SIGTERM)
         assert await process.wait() == 0
-    assert os.listdir(tmp_path) == []
+    assert left_in(tmp_path) == []
 
 
 async def test_a_taken_port_is_refused_in_words(tmp_path: Path) -> None:

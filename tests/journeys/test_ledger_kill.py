@@ -23,7 +23,7 @@ _ROUNDS = {"sqlite": 6, "postgresql": 3}
 def _acknowledged_until_killed(url: str, after: int) -> list[str]:
     """Ids the process said before it was killed, which happens as soon as it has said so many."""
     environment = {**os.environ, "PYTHONPATH": f"{_ROOT / 'src'}{os.pathsep}{_ROOT}"}
-    with subprocess.Popen([sys.executable, _PROGRAM, url], stdout=subprocess.PIPE, env=environment) as process:  # noqa: S603  our own program
+    with subprocess.Popen([sys.executable, _PROGRAM, url], stdout=subprocess.PIPE, env=environment) as process:
         assert process.stdout is not None
         said = [process.stdout.readline() for _ in range(after)]
         process.kill()

@@ -72,7 +72,9 @@ HEADER_CASES: dict[str, tuple[dict[str, str], int, int]] = {
 async def test_headers_must_repeat_the_body(server: Served) -> None:
     """A modern request whose mirrored headers are missing or differ is refused with -32020, carrying its id (TR-13, TR-14)."""
     for case, (headers, status, code) in HEADER_CASES.items():
-        reply = await server.modern("tools/call", {"name": "echo", "arguments": {"text": "x"}}, token=server.tokens["acme"], id=0, headers=headers)
+        reply = await server.modern(
+            "tools/call", {"name": "echo", "arguments": {"text": "x"}}, token=server.tokens["acme"], number=0, headers=headers
+        )
         assert (reply.status, reply.json["error"]["code"], reply.json["id"]) == (status, code, 0), case
     assert await entries(server) == []
 
@@ -80,7 +82,9 @@ async def test_headers_must_repeat_the_body(server: Served) -> None:
 async def test_header_values_are_trimmed_and_base64_is_read(server: Served) -> None:
     """Optional white space around a header value and a correct base64 form are accepted."""
     for value in ("  echo \t", "=?base64?ZWNobw==?="):
-        reply = await server.modern("tools/call", {"name": "echo", "arguments": {"text": "x"}}, token=server.tokens["acme"], headers={"mcp-name": value})
+        reply = await server.modern(
+            "tools/call", {"name": "echo", "arguments": {"text": "x"}}, token=server.tokens["acme"], headers={"mcp-name": value}
+        )
         assert reply.status == 200
         assert "x" in reply.text
 
@@ -97,7 +101,7 @@ async def test_mirrored_headers_cannot_ride_on_an_old_version(server: Served) ->
 
 async def test_duplicate_routing_header_is_refused(server: Served) -> None:
     """A routing or credential header given twice is refused, whichever copy is right."""
-    from multidict import CIMultiDict  # noqa: PLC0415
+    from multidict import CIMultiDict
 
     token = server.tokens["acme"]
     headers = CIMultiDict({**HEADERS, "content-type": "application/json", "authorization": f"Bearer {token}"})
@@ -110,7 +114,9 @@ async def test_duplicate_routing_header_is_refused(server: Served) -> None:
 async def test_versions(server: Served) -> None:
     """An unknown version that header and body agree on answers -32022 with what is supported."""
     meta = {"io.modelcontextprotocol/protocolVersion": "2099-01-01"}
-    reply = await server.modern("server/discover", {"_meta": meta}, token=server.tokens["acme"], headers={"mcp-protocol-version": "2099-01-01"})
+    reply = await server.modern(
+        "server/discover", {"_meta": meta}, token=server.tokens["acme"], headers={"mcp-protocol-version": "2099-01-01"}
+    )
     assert reply.status == 400
     assert reply.json["error"]["code"] == -32022
     assert reply.json["error"]["data"] == {"supported": [MODERN], "requested": "2099-01-01"}
@@ -130,7 +136,9 @@ async def test_methods_of_the_other_era_are_unknown(server: Served) -> None:
     for method in ("initialize", "ping", "logging/setLevel", "resources/subscribe"):
         reply = await server.modern(method, token=server.tokens["acme"])
         assert (reply.status, reply.json["error"]["code"]) == (404, -32601), method
-    ping = await server.post({"jsonrpc": "2.0", "id": 1, "method": "ping"}, server.tokens["acme"], headers={"mcp-protocol-version": "2025-11-25"})
+    ping = await server.post(
+        {"jsonrpc": "2.0", "id": 1, "method": "ping"}, server.tokens["acme"], headers={"mcp-protocol-version": "2025-11-25"}
+    )
     assert (ping.status, ping.json["result"]) == (200, {})
 
 
@@ -150,7 +158,12 @@ async def test_discover(server: Served) -> None:
 
 async def test_initialize(server: Served) -> None:
     """A legacy client gets a correct initialize answer at its own version, or at our newest handshake version."""
-    for asked, answered in (("2025-06-18", "2025-06-18"), ("2025-11-25", "2025-11-25"), ("2026-07-28", "2025-11-25"), ("1999-01-01", "2025-11-25")):
+    for asked, answered in (
+        ("2025-06-18", "2025-06-18"),
+        ("2025-11-25", "2025-11-25"),
+        ("2026-07-28", "2025-11-25"),
+        ("1999-01-01", "2025-11-25"),
+    ):
         params = {"protocolVersion": asked, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
         reply = await server.post({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params}, server.tokens["acme"])
         assert reply.status == 200
@@ -167,7 +180,9 @@ async def test_legacy_results_carry_nothing_modern(server: Served) -> None:
     headers = {"mcp-protocol-version": "2025-11-25"}
     listed = await server.post({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}, server.tokens["acme"], headers=headers)
     called = await server.post(
-        {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "add", "arguments": {"a": 2}}}, server.tokens["acme"], headers=headers
+        {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "add", "arguments": {"a": 2}}},
+        server.tokens["acme"],
+        headers=headers,
     )
     assert set(listed.json["result"]) == {"tools"}
     assert called.json["result"]["structuredContent"] == {"sum": 3}
@@ -177,12 +192,16 @@ async def test_legacy_results_carry_nothing_modern(server: Served) -> None:
 async def test_other_http_methods(server: Served) -> None:
     """GET, PUT and DELETE on the endpoint answer 405 with Allow, and nothing of a session (TR-20, TR-21)."""
     for method in ("GET", "PUT", "DELETE"):
-        reply = await server.request(method, "/mcp", headers={"authorization": f"Bearer {server.tokens['acme']}", "mcp-session-id": "x", "last-event-id": "1"})
+        reply = await server.request(
+            method, "/mcp", headers={"authorization": f"Bearer {server.tokens['acme']}", "mcp-session-id": "x", "last-event-id": "1"}
+        )
         assert (reply.status, reply.headers["allow"]) == (405, "POST")
         assert "mcp-session-id" not in reply.headers
 
 
-@pytest.mark.parametrize("origin", ["null", "https://evil.example", "http://127.0.0.1.evil.example", "http://localhost.evil.example", "file://"])
+@pytest.mark.parametrize(
+    "origin", ["null", "https://evil.example", "http://127.0.0.1.evil.example", "http://localhost.evil.example", "file://"]
+)
 async def test_foreign_origins_are_403(server: Served, origin: str) -> None:
     """A web page of another origin is refused even with a valid token (TR-23)."""
     reply = await server.modern("server/discover", token=server.tokens["acme"], headers={"origin": origin})
@@ -241,7 +260,7 @@ async def test_identity_comes_before_the_body(server: Served) -> None:
 
 
 async def test_challenges(server: Served) -> None:
-    """401 names the metadata and scopes, without an error when nothing was presented; 403 names every scope needed (RS-01, RS-02, RS-10)."""
+    """401 names metadata and scopes, with an error only for a bad token; 403 names every scope needed (RS-01, RS-02, RS-10)."""
     none = await server.modern("server/discover", token=None)
     assert none.status == 401
     challenge = none.headers["www-authenticate"]
@@ -283,6 +302,6 @@ async def test_paths_have_one_spelling(server: Served) -> None:
 async def test_ids_come_back_as_they_were(server: Served) -> None:
     """Zero, negative, large and empty-string ids are returned with their type."""
     for identity in (0, -1, 2**53 + 1, "", "é", "0"):
-        reply = await server.modern("server/discover", token=server.tokens["acme"], id=identity)
+        reply = await server.modern("server/discover", token=server.tokens["acme"], number=identity)
         assert reply.json["id"] == identity
         assert type(reply.json["id"]) is type(identity)

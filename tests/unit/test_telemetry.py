@@ -82,6 +82,10 @@ class Recorded(trace.NonRecordingSpan):
         """Belong to the parent's trace."""
         super().__init__(trace.SpanContext(self.parent.trace_id or 1, 2, is_remote=False, trace_flags=trace.TraceFlags(1)))
 
+    def is_recording(self) -> bool:
+        """It is."""
+        return True
+
     def set_attribute(self, key: str, value: AttributeValue) -> None:
         """Remember."""
         self.attributes[key] = value

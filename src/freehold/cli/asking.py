@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-Config = Annotated[Path | None, typer.Option("--config", "-c", envvar="FREEHOLD_CONFIG", help="freehold.toml; the one in this folder otherwise.")]
+Config = Annotated[
+    Path | None, typer.Option("--config", "-c", envvar="FREEHOLD_CONFIG", help="freehold.toml; the one in this folder otherwise.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Tenant = Annotated[str, typer.Option("--tenant", "-t", help="The tenant's id.")]
 
@@ -26,8 +28,8 @@ MISUSED = 2
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:
     """Run to the end. A refusal is printed as its sentences and exits 1."""
-    from freehold.core.refusals import Refusal  # noqa: PLC0415  not needed for --help
-    from freehold.kit.errors import Misconfigured, Unavailable  # noqa: PLC0415
+    from freehold.core.refusals import Refusal
+    from freehold.kit.errors import Misconfigured, Unavailable
 
     try:
         return asyncio.run(work)
@@ -40,7 +42,7 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
 
 def settings_of(config: Path | None, **given: object) -> "Settings":
     """The settings of `--config`, of freehold.toml in this folder, or of FREEHOLD_* alone."""
-    from freehold.settings import load  # noqa: PLC0415  heavy
+    from freehold.settings import load
 
     if config is None and Path("freehold.toml").exists():
         config = Path("freehold.toml")
@@ -50,7 +52,7 @@ def settings_of(config: Path | None, **given: object) -> "Settings":
 @asynccontextmanager
 async def opened(config: Path | None) -> "AsyncIterator[Application]":
     """The application with its stores open and nothing listening, for one administrative act."""
-    from freehold.app import build  # noqa: PLC0415  heavy
+    from freehold.app import build
 
     application = build(settings_of(config))
     async with application.opened():
@@ -65,9 +67,9 @@ def rows(listed: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str) -> N
     if not listed:
         typer.echo(empty)
         return
-    from rich.console import Console  # noqa: PLC0415  heavy
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for head in listed[0]:

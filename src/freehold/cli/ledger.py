@@ -43,5 +43,3 @@ def export(
         sys.stdout.buffer.flush()
 
     run(act())
-
-

@@ -29,7 +29,7 @@ def main() -> None:
 
 def _version(asked: bool) -> None:  # noqa: FBT001  typer calls it with the flag
     if asked:
-        from freehold import __version__  # noqa: PLC0415  typer wants a callback
+        from freehold import __version__
 
         typer.echo(f"freehold {__version__}")
         raise typer.Exit
@@ -50,7 +50,7 @@ def demo(
     port: Annotated[int | None, typer.Option(help="Port to serve on; a free one otherwise.")] = None,
 ) -> None:
     """Start a sample SaaS with Freehold in front of it, and let two customers' agents use it."""
-    from freehold.demo.run import demo as show  # noqa: PLC0415  heavy
+    from freehold.demo.run import demo as show
 
     raise typer.Exit(run(show(once=once, as_json=as_json, port=port)))
 
@@ -64,7 +64,7 @@ def init(
     name: Annotated[str, typer.Option(help="Name of the source.")] = "api",
 ) -> None:
     """Write freehold.toml for an API and say what to do next."""
-    from freehold.cli.beginning import begin  # noqa: PLC0415  heavy
+    from freehold.cli.beginning import begin
 
     run(begin(folder, openapi=openapi, base_url=base_url, name=name))
 
@@ -77,7 +77,7 @@ def serve(
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on, in place of the settings'.")] = None,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C."""
-    from freehold.cli.serving import serve as listen  # noqa: PLC0415  heavy
+    from freehold.cli.serving import serve as listen
 
     raise typer.Exit(listen(config, host=host, port=port))
 
@@ -85,7 +85,7 @@ def serve(
 @app.command()
 def migrate(*, config: Config = None) -> None:
     """Bring the database's schema up to date."""
-    from freehold.cli.checking import bring_up_to_date  # noqa: PLC0415  heavy
+    from freehold.cli.checking import bring_up_to_date
 
     run(bring_up_to_date(config))
 
@@ -93,6 +93,6 @@ def migrate(*, config: Config = None) -> None:
 @app.command()
 def doctor(*, config: Config = None, as_json: Json = False) -> None:
     """Run every part's check and say what each found. Exit 1 when one fails."""
-    from freehold.cli.checking import diagnose  # noqa: PLC0415  heavy
+    from freehold.cli.checking import diagnose
 
     raise typer.Exit(run(diagnose(config, as_json=as_json)))

@@ -31,7 +31,7 @@ def serve(config: Path | None, *, host: str | None, port: int | None) -> int:
 
 def listen(application: Application) -> int:
     """Listen until told to stop; 0 after a clean stop, 1 when the start was refused."""
-    import uvicorn  # noqa: PLC0415  only servers need it
+    import uvicorn
 
     settings = application.settings
     configure(settings.log_level, sys.stderr)
@@ -71,7 +71,9 @@ def bind(settings: "Settings") -> socket.socket:
         bound.close()
         if fault.errno == errno.EADDRINUSE:
             raise Misconfigured(f"Port {settings.port} is in use. Stop what listens there, or choose another with --port.") from None
-        raise Misconfigured(f"{settings.host}:{settings.port} cannot be listened on ({fault.strerror}). Choose another with --host and --port.") from None
+        raise Misconfigured(
+            f"{settings.host}:{settings.port} cannot be listened on ({fault.strerror}). Choose another with --host and --port."
+        ) from None
     return bound
 
 

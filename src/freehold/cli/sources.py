@@ -21,7 +21,7 @@ def add(
     config: Config = None,
 ) -> None:
     """Add an API to freehold.toml. A running server offers it after its next start."""
-    from freehold.cli.beginning import add_source  # noqa: PLC0415  heavy
+    from freehold.cli.beginning import add_source
 
     run(add_source(config or Path("freehold.toml"), name, openapi=openapi, base_url=base_url))
 
@@ -33,8 +33,14 @@ def every(*, config: Config = None, as_json: Json = False) -> None:
     async def act() -> None:
         async with opened(config) as application:
             found = [
-                {"source": known.name, "from": known.location, "kind": known.kind, "read": moment(known.read_at), "digest": known.digest[:12]}
-                for known in await application.known_sources()
+                {
+                    "source": known.name,
+                    "from": known.location,
+                    "kind": known.kind,
+                    "read": moment(known.read_at),
+                    "digest": known.digest[:12],
+                }
+                for known in await application.roster.known()
             ]
             rows(found, as_json=as_json, empty="There is no source yet. Add one with `freehold source add NAME --openapi FILE|URL`.")
 
@@ -49,7 +55,7 @@ def preview(
     as_json: Json = False,
 ) -> None:
     """What a document would become: tools, skipped operations with reasons, size and cost."""
-    from freehold.cli.previewing import preview as look  # noqa: PLC0415  heavy
+    from freehold.cli.previewing import preview as look
 
     report = run(look(document, allow or []))
     if as_json:
@@ -67,7 +73,7 @@ def refresh(name: Annotated[str, typer.Argument(help="Name of the source.")], *,
 
     async def act() -> None:
         async with opened(config) as application:
-            count = await application.refresh_source(name)
+            count = await application.roster.refresh(name)
         typer.echo(f"{name} offers {count} tools.")
 
     run(act())

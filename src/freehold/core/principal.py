@@ -21,4 +21,4 @@ class Principal(Struct, frozen=True, kw_only=True):
     expires_at: float
     """Unix seconds; nothing may be done in this principal's name after it."""
     test: bool = False
-    """True for `mcp_test_` keys: the same corridor, marked in the ledger."""
+    """True for `mcp_test_` keys: the same corridor; the ledger names the key."""

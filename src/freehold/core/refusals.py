@@ -15,7 +15,9 @@ class Wording(NamedTuple):
 
 REFUSALS: Final[dict[str, Wording]] = {
     # the door
-    "host_not_allowed": Wording("This server does not answer for that host name.", "Use the address your provider gave you, or add the host to allowed_hosts."),
+    "host_not_allowed": Wording(
+        "This server does not answer for that host name.", "Use the address your provider gave you, or add the host to allowed_hosts."
+    ),
     "origin_not_allowed": Wording("Requests from that web origin are not accepted.", "Add the origin to allowed_origins if it is yours."),
     "body_too_large": Wording("The request body is larger than {limit} bytes.", "Send less in one request."),
     "media_type_not_json": Wording("The request body must be application/json.", "Set Content-Type: application/json."),
@@ -25,11 +27,15 @@ REFUSALS: Final[dict[str, Wording]] = {
     # who is calling
     "unauthenticated": Wording("This server needs a credential.", "Send Authorization: Bearer with an access token or API key."),
     "invalid_token": Wording("The credential is not valid.", "Get a new access token, or ask the tenant's admin for a new API key."),
-    "insufficient_scope": Wording("The credential does not carry the scopes this tool needs: {scopes}.", "Ask for those scopes and try again."),
+    "insufficient_scope": Wording(
+        "The credential does not carry the scopes this tool needs: {scopes}.", "Ask for those scopes and try again."
+    ),
     "identity_unavailable": Wording("The credential cannot be checked right now.", "Try again in a few seconds."),
     # the message
     "parse_error": Wording("The body is not valid JSON: {why}.", "Send one JSON object in UTF-8 without duplicate keys."),
-    "invalid_request": Wording("The body is not a JSON-RPC 2.0 request: {why}.", "Send one request object with jsonrpc, id, method and params."),
+    "invalid_request": Wording(
+        "The body is not a JSON-RPC 2.0 request: {why}.", "Send one request object with jsonrpc, id, method and params."
+    ),
     "invalid_params": Wording("The parameters are not valid: {why}.", "Correct the parameters and try again."),
     "header_mismatch": Wording("Header mismatch: {why}.", "Make the MCP headers repeat what the body says."),
     "unsupported_version": Wording("Unsupported protocol version.", "Use one of the versions in `supported`."),
@@ -45,13 +51,21 @@ REFUSALS: Final[dict[str, Wording]] = {
         "It resets at {resets_at}; the tenant's admin can move to a larger plan.",
     ),
     "overloaded": Wording("The source behind this tool has as many calls in flight as it may.", "Wait a few seconds and call again."),
-    "deadline_exceeded": Wording("The call took longer than {seconds} seconds and was stopped.", "Ask for less at once, or call again later."),
+    "deadline_exceeded": Wording(
+        "The call took longer than {seconds} seconds and was stopped.", "Ask for less at once, or call again later."
+    ),
     "upstream_unreachable": Wording("The API behind this tool cannot be reached.", "Call again later; if it lasts, tell the operator."),
-    "upstream_broken": Wording("The API behind this tool broke off its answer.", "The call may have taken effect; check before repeating it."),
+    "upstream_broken": Wording(
+        "The API behind this tool broke off its answer.", "The call may have taken effect; check before repeating it."
+    ),
     "upstream_too_large": Wording("The API's answer is larger than {limit} bytes.", "Ask for less: a narrower filter or a smaller page."),
     "argument_not_sendable": Wording("The argument {field} cannot be sent: {why}.", "Correct the argument and call again."),
-    "address_refused": Wording("The operator's outbound rules do not allow that address.", "Add the host to outbound_allow if it is your own API."),
-    "credential_unavailable": Wording("No credential for the API behind this tool can be made right now.", "Call again later; if it lasts, tell the operator."),
+    "address_refused": Wording(
+        "The operator's outbound rules do not allow that address.", "Add the host to outbound_allow if it is your own API."
+    ),
+    "credential_unavailable": Wording(
+        "No credential for the API behind this tool can be made right now.", "Call again later; if it lasts, tell the operator."
+    ),
     "state_unavailable": Wording("Limits cannot be checked right now.", "Call again in a few seconds."),
     "ledger_unavailable": Wording("The call cannot be recorded, so it is not served.", "Call again later; if it lasts, tell the operator."),
     "tool_failed": Wording("The tool failed.", "Call again; if it lasts, tell the operator and give the request id {request_id}."),
@@ -68,7 +82,7 @@ REFUSALS: Final[dict[str, Wording]] = {
 }
 
 
-class Refusal(Exception):  # noqa: N818  the word of the house
+class Refusal(Exception):
     """A no with a reason. Raised by steps and use cases, turned into an answer at the door.
 
     `facts` fill the wording; they are shown to the caller, so nothing secret goes in.

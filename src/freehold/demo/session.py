@@ -6,14 +6,15 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mcp.client import Client
-from mcp.client.streamable_http import streamable_http_client
-from mcp.shared._httpx_utils import create_mcp_http_client
-from mcp.types import CallToolResult, Implementation, TextContent
+from freehold.kit.errors import Unavailable
+
+if TYPE_CHECKING:
+    from mcp.client import Client
+    from mcp.types import CallToolResult
 
 PAGE = 10
 PATIENCE = 3
@@ -47,7 +48,7 @@ class Agent:
 
     tenant: str
     marker: str
-    client: Client
+    client: "Client"
     told: Callable[[int], None]
     """Called after each call with how many there have been."""
     answers: list[str] = field(default_factory=list[str])
@@ -85,6 +86,14 @@ class Agent:
             self.refusals.append(answer.text)
         return answer
 
+    async def need(self, tool: str, **arguments: object) -> Any:
+        """What a tool answers that the session cannot go on without. Raises `Unavailable` with its words when it fails."""
+        answer = await self.call(tool, **arguments)
+        if answer.failed:
+            said = answer.alike[1].strip()
+            raise Unavailable(f"{self.tenant}'s agent cannot go on: {tool} answered {said!r}. Start the demo again; if it lasts, tell us.")
+        return answer.data
+
     async def _once(self, tool: str, arguments: dict[str, object]) -> Answer:
         began = time.perf_counter()
         result = await self.client.call_tool(tool, arguments)
@@ -94,22 +103,29 @@ class Agent:
         return read(result)
 
 
-def read(result: CallToolResult) -> Answer:
+def read(result: "CallToolResult") -> Answer:
     """What matters of a tool's result."""
-    text = "\n".join(block.text for block in result.content if isinstance(block, TextContent))
+    text = "\n".join(block.text for block in result.content if block.type == "text")
     refusal: dict[str, Any] = (result.meta or {}).get(REFUSAL_KEY) or {}
     code, wait = str(refusal.get("code", "")), float(refusal.get("retry_after", 1.0))
     return Answer(result.structured_content, text, bool(result.is_error), code, wait)
 
 
 @asynccontextmanager
-async def connected(url: str, token: str) -> AsyncGenerator[Client]:
+async def connected(url: str, token: str) -> AsyncGenerator["Client"]:
     """The official client, as any MCP host would connect it: `server/discover`, then whatever the server speaks."""
-    async with AsyncExitStack() as stack:
-        http = await stack.enter_async_context(create_mcp_http_client(headers={"Authorization": f"Bearer {token}"}))
-        transport = streamable_http_client(url, http_client=http)
+    from mcp.client import Client
+    from mcp.client.streamable_http import streamable_http_client
+    from mcp.shared._httpx_utils import create_mcp_http_client
+    from mcp.types import Implementation
+
+    usual = create_mcp_http_client()
+    direct = type(usual)(timeout=usual.timeout, headers={"Authorization": f"Bearer {token}"}, trust_env=False)  # through no proxy
+    async with usual, direct:
+        transport = streamable_http_client(url, http_client=direct)
         info = Implementation(name="freehold-demo", version="1")
-        yield await stack.enter_async_context(Client(transport, client_info=info, read_timeout_seconds=30))
+        async with Client(transport, client_info=info, read_timeout_seconds=30) as client:
+            yield client
 
 
 async def work(agent: Agent) -> None:
@@ -118,10 +134,10 @@ async def work(agent: Agent) -> None:
     listed = await agent.client.list_tools()
     agent.tools = len(listed.tools)
     agent.answers.append(listed.model_dump_json())
-    agent.known_as = (await agent.call("get_me")).data["user"]
-    projects = (await agent.call("list_projects")).data["items"]
+    agent.known_as = (await agent.need("get_me"))["user"]
+    projects = (await agent.need("list_projects"))["items"]
     agent.projects = [project["id"] for project in projects]
-    task = (await agent.call("create_task", project_id=agent.projects[0], title="Summarise this week for the team", priority="high")).data
+    task = await agent.need("create_task", project_id=agent.projects[0], title="Summarise this week for the team", priority="high")
     agent.created = task["id"]
     await read_all(agent)
     agent.known.update(agent.projects, agent.tasks)
@@ -131,7 +147,7 @@ async def read_all(agent: Agent) -> None:
     """Follow `next_cursor` until there is none."""
     cursor: dict[str, str] = {}
     while True:
-        page = (await agent.call("list_tasks", limit=PAGE, **cursor)).data
+        page = await agent.need("list_tasks", limit=PAGE, **cursor)
         agent.pages += 1
         agent.tasks += [task["id"] for task in page["items"]]
         if page["next_cursor"] is None:

@@ -200,10 +200,10 @@ def proofs(found: Findings) -> list[tuple[bool, str, str]]:
 
 def invite(console: Console, *, url: str, key: str, name: str, tenant: str) -> None:
     """Where it serves and what to paste where. Nothing to be copied is wrapped."""
-    console.print(Rule("Now with your own agent", style="dim", align="left", characters="-" if console.options.ascii_only else "─"))
+    line = "-" if console.options.ascii_only else "─"
+    console.print(Rule("Now with your own agent", style="dim", align="left", characters=line))
     console.print(
-        Text.assemble("\n URL", ("\n" + url, "bold"), f"\n\n API key of {tenant}, good until this demo ends", ("\n" + key, "bold")),
-        soft_wrap=True,
+        Text.assemble("\n URL\n", (url, "bold"), f"\n\n API key of {tenant}, good until this demo ends\n", (key, "bold")), soft_wrap=True
     )
     pasted = {
         "Claude Code": snippets.claude_code(name, url, key),
@@ -216,6 +216,5 @@ def invite(console: Console, *, url: str, key: str, name: str, tenant: str) -> N
     for title, text in pasted.items():
         console.print(Text(f"\n {title}", style="bold"))
         console.print(Text(text), soft_wrap=True)
-    console.print(
-        Text("\n claude.ai and ChatGPT connect from outside: they need a public https address.\n Serving until Ctrl-C.", style="dim")
-    )
+    console.print("\n claude.ai and ChatGPT connect from outside: they need a public https address.")
+    console.print(" Serving until Ctrl-C.", style="bold")

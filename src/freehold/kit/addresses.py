@@ -110,6 +110,8 @@ _NAME: Final = re.compile(rf"(?:{_LABEL}\.)*{_LABEL}", re.ASCII)
 _NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
 _QUAD: Final = re.compile(r"(?:(?:0|[1-9][0-9]{0,2})\.){3}(?:0|[1-9][0-9]{0,2})", re.ASCII)
 _MOST_NAME: Final = 253
+_LAST_PORT: Final = 65_535
+_LAST_OCTET: Final = 255
 _ISATAP: Final = (0x0000_5EFE, 0x0200_5EFE)
 
 
@@ -170,10 +172,10 @@ def split_port(authority: str) -> tuple[str, str | None]:
 
 def read_port(digits: str) -> int | None:
     """The port, or None when it is none."""
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= 5):  # noqa: PLR2004  65535 has five
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= len(str(_LAST_PORT))):
         return None
     number = int(digits)
-    return number if 0 < number <= 65535 else None  # noqa: PLR2004  the last port
+    return number if 0 < number <= _LAST_PORT else None
 
 
 def canonical_host(written: str) -> str | None:
@@ -188,7 +190,7 @@ def canonical_host(written: str) -> str | None:
     if not host.isascii() or len(host) > _MOST_NAME or host in METADATA_NAMES:
         return None
     if _NUMBER.fullmatch(host.rpartition(".")[2]):
-        return host if _QUAD.fullmatch(host) and all(int(part) < 256 for part in host.split(".")) else None  # noqa: PLR2004  an octet
+        return host if _QUAD.fullmatch(host) and all(int(part) <= _LAST_OCTET for part in host.split(".")) else None
     return host if _NAME.fullmatch(host) else None
 
 
@@ -209,13 +211,11 @@ def allowed(ip: str, port: int, *, exceptions: Exceptions = NONE, host: str = ""
     address = _plain(ip)
     if address is None or (port in DENIED_PORTS and (host, port) not in exceptions.hosts):
         return False
-    value, v6 = int(address), address.version == 6  # noqa: PLR2004  the version's number
-    if _among(_spans(v6, always=True), value) or (v6 and value >> 32 & 0xFFFF_FFFF in _ISATAP):
+    value, v6 = int(address), isinstance(address, IPv6Address)
+    if _among(_spans(v6=v6, always=True), value) or (v6 and value >> 32 & 0xFFFF_FFFF in _ISATAP):
         return False
-    if v6 and value >> 125 != 0b001:  # outside 2000::/3, all that IANA has given out (RFC 4291 2.4)
-        denied = True
-    else:
-        denied = _among(_spans(v6, always=False), value)
+    outside = v6 and value >> 125 != 0b001  # of 2000::/3, all that IANA has given out (RFC 4291 2.4)
+    denied = outside or _among(_spans(v6=v6, always=False), value)
     return not denied or exceptions.names(host, port) or exceptions.opens(address)
 
 
@@ -230,9 +230,9 @@ def _plain(ip: str) -> IPv4Address | IPv6Address | None:
 
 
 @cache
-def _spans(v6: bool, *, always: bool) -> tuple[tuple[int, int], ...]:  # noqa: FBT001  a cache key
+def _spans(*, v6: bool, always: bool) -> tuple[tuple[int, int], ...]:
     networks = [ip_network(row.block) for row in DENIED if row.always or not always]
-    return tuple((int(n.network_address), int(n.broadcast_address)) for n in networks if (n.version == 6) is v6)  # noqa: PLR2004
+    return tuple((int(n.network_address), int(n.broadcast_address)) for n in networks if isinstance(n, IPv6Network) is v6)
 
 
 def _among(spans: tuple[tuple[int, int], ...], value: int) -> bool:

@@ -3,6 +3,7 @@
 Knows framing only. Where it leads was decided before it was made, and its owner decides when it is used again."""
 
 import asyncio
+import select
 from typing import Final, Literal, cast
 
 import httptools
@@ -10,14 +11,16 @@ import httptools
 _BARREN: Final = 65_536
 """Bytes that may come in a row without bringing any body: heads, interim answers, chunk extensions, trailers."""
 
+_POLL: Final = hasattr(select, "poll")  # Windows has none; there a connection that just ended is found out by using it
 _SWITCHING: Final = 101
 _FINAL: Final = 200
+_NOT_MODIFIED: Final = 304  # announces the length of what it does not send
 
 
 Ending = Literal["timeout", "broken", "too_large"]
 
 
-class Ended(Exception):  # noqa: N818  says what happened
+class Ended(Exception):
     """The exchange is over and no whole answer came."""
 
     def __init__(self, how: Ending) -> None:
@@ -31,7 +34,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         *("_barren", "_bodiless", "_done", "_framed", "_headed", "_parser", "_parts", "_room", "_transport", "_waiter"),
-        *("gone", "headers", "heard", "idle_since", "reusable", "status"),
+        *("_poll", "gone", "headers", "heard", "idle_since", "reusable", "status"),
     )
 
     def __init__(self) -> None:
@@ -45,6 +48,7 @@ class Connection(asyncio.Protocol):
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
         self._done = True
+        self._parts: list[bytes] = []
         self._transport: asyncio.Transport
 
     def begin(self, data: bytes, waiter: asyncio.Future[None], *, cap: int, bodiless: bool) -> None:
@@ -60,6 +64,11 @@ class Connection(asyncio.Protocol):
     def body(self) -> bytes:
         """The body as it came."""
         return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+
+    @property
+    def quiet(self) -> bool:
+        """Whether it is alive and the peer has said nothing unasked, its end included; asks the kernel, not the event loop."""
+        return not self.gone and not (_POLL and self._poll.poll(0))
 
     def fail(self, how: Ending) -> None:
         """End the exchange without an answer, and the connection with it."""
@@ -79,6 +88,9 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Connected, and the TLS handshake is over."""
         self._transport = cast("asyncio.Transport", transport)
+        if _POLL:
+            self._poll = select.poll()
+            self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
 
     def data_received(self, data: bytes) -> None:
         """Bytes came; unasked ones end the connection."""
@@ -131,7 +143,7 @@ class Connection(asyncio.Protocol):
         names = {name.lower(): value for name, value in self.headers}
         length = names.get(b"content-length")
         self._framed = length is not None or b"transfer-encoding" in names
-        if length is not None and self.status != 304 and int(length) > self._room:  # noqa: PLR2004  Not Modified announces what it does not send
+        if length is not None and self.status != _NOT_MODIFIED and int(length) > self._room:
             self.fail("too_large")
 
     def on_body(self, part: bytes) -> None:

@@ -36,7 +36,7 @@ class Answer(Struct, frozen=True, kw_only=True):
 Failure = Literal["address_refused", "unreachable", "timeout", "broken", "too_large"]
 
 
-class SendFailed(Exception):  # noqa: N818  says what happened
+class SendFailed(Exception):
     """No whole answer came. `delivered` is False only when the request certainly did not reach the server."""
 
     def __init__(self, failure: Failure, *, delivered: bool) -> None:
@@ -62,6 +62,7 @@ BODILESS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "DELETE"})
 """Methods sent without Content-Length when there is no body (RFC 9110 8.6)."""
 
 _VERSION: Final = "0.1.0"
+_FINAL: Final = 200
 _MOST_ORIGINS: Final = 1024
 _MOST_HEADER: Final = 16_384
 _MOST_HEADERS: Final = 200
@@ -188,7 +189,7 @@ class GuardedClient:
             limit=0,
             limit_per_host=self._per_host,
             keepalive_timeout=self._keepalive_seconds,
-            socket_factory=guarded,  # pyright: ignore[reportArgumentType]  its own type is wider than what asyncio gives
+            socket_factory=guarded,
             ssl=self._tls or True,
             timeout_ceil_threshold=3600,
         )
@@ -243,8 +244,6 @@ def _name(name: str) -> str:
 async def _whole(response: aiohttp.ClientResponse, cap: int) -> Answer:
     """Read to the end or close the connection."""
     try:
-        if response.status < 200:  # noqa: PLR2004  a protocol switch nobody asked for
-            raise SendFailed("broken", delivered=True)
         return as_answer(response.status, response.raw_headers, await _read(response, cap), cap)
     except BaseException:
         response.close()
@@ -252,6 +251,8 @@ async def _whole(response: aiohttp.ClientResponse, cap: int) -> Answer:
 
 
 async def _read(response: aiohttp.ClientResponse, cap: int) -> bytes:
+    if response.status < _FINAL:
+        raise SendFailed("broken", delivered=True)
     if (response.content_length or 0) > cap and response.method != "HEAD":
         raise SendFailed("too_large", delivered=True)
     content = response.content

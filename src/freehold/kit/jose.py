@@ -36,7 +36,7 @@ _LOADING: Final = (JoseError, UnsupportedAlgorithm, ValueError, TypeError, KeyEr
 Claims = dict[str, object]
 
 
-class InvalidToken(Exception):  # noqa: N818  the wire says "invalid_token"
+class InvalidToken(Exception):
     """The token is not acceptable. `why` is one word for tests and metrics; a caller never sees it."""
 
     def __init__(self, why: str) -> None:
@@ -45,7 +45,7 @@ class InvalidToken(Exception):  # noqa: N818  the wire says "invalid_token"
         self.why = why
 
 
-class InvalidKey(Exception):  # noqa: N818  same
+class InvalidKey(Exception):
     """The key is too weak, of a kind we do not use, made for something else, or not a key."""
 
 

@@ -28,7 +28,7 @@ _REASONS: Final = (
 )
 
 
-class NotStrict(ValueError):  # noqa: N818  says what the body is
+class NotStrict(ValueError):
     """The bytes are not the JSON we take. `why` is short and repeats nothing of the body."""
 
     def __init__(self, why: str) -> None:
@@ -37,7 +37,7 @@ class NotStrict(ValueError):  # noqa: N818  says what the body is
         self.why = why
 
 
-def strict(data: bytes) -> Any:  # noqa: ANN401  any JSON value
+def strict(data: bytes) -> Any:
     """Read RFC 8259 JSON in UTF-8 and nothing looser (RFC 7493 says why); raises `NotStrict`.
 
     Refused besides what is malformed: a key that occurs twice in one object, NaN and infinities also by overflow (`1e400`),
@@ -55,8 +55,8 @@ def strict(data: bytes) -> Any:  # noqa: ANN401  any JSON value
     return value
 
 
-def _examine(container: dict[str, Any] | list[Any], level: int) -> None:
-    """Refuse depth and infinities. The parser itself stops at 201 levels, which bounds the recursion."""
+def _examine(container: Any, level: int) -> None:
+    """Refuse depth and infinities in an object or array. The parser stops at 201 levels, which bounds the recursion."""
     if level > _MOST_LEVELS:
         raise NotStrict(_TOO_DEEP)
     for value in container.values() if container.__class__ is dict else container:
@@ -91,11 +91,11 @@ def encode(value: object) -> bytes:
     return written.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
 
 
-def _mended(value: Any) -> Any:  # noqa: ANN401  any JSON value
-    if isinstance(value, str):
+def _mended(value: Any) -> Any:
+    """The same value with text that UTF-8 can carry."""
+    kind = value.__class__
+    if kind is str:
         return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    if isinstance(value, dict):
+    if kind is dict:
         return {_mended(key): _mended(held) for key, held in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_mended(held) for held in value]
-    return value
+    return [_mended(held) for held in value] if kind in (list, tuple) else value

@@ -35,7 +35,7 @@ class JsonLines(logging.Formatter):
             line["code"] = record.msg
         line |= {name: _word(record.__dict__[name]) for name in _EXTRAS if record.__dict__.get(name) is not None}
         shown = {name: value[:_LONGEST] for name, value in line.items()}
-        return json.dumps(shown, ensure_ascii=True, separators=(",", ":")).replace("\x7f", "\\u007f")
+        return json.dumps(shown, ensure_ascii=True, separators=(",", ":"))
 
 
 class _Lines(logging.StreamHandler[TextIO]):

@@ -7,13 +7,14 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from freehold.kit.addresses import allowed, canonical_host, read_exceptions, read_port, split_port
 from freehold.kit.clock import Clock, SystemClock
 from freehold.kit.connection import Connection, Ended
 from freehold.kit.http import BODILESS, Answer, Request, SendFailed, as_answer, with_defaults
 
+_Address = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
 _MOST_ORIGINS: Final = 1024
 _REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 """Methods that may be sent again when a kept connection died under them (RFC 9110 9.2.2)."""
@@ -57,11 +58,13 @@ class GuardedClient:
         """
         origin, target = _split(request.url)
         pool = self._pools.get(origin) or self._pool(origin)
-        data = _compose(request, target, pool.authority)
         deadline = asyncio.get_running_loop().time() + seconds
+        errand = _Errand(_compose(request, target, pool.authority), request.method, deadline, cap)
         await pool.enter(deadline)
         try:
-            return await self._attempt(pool, request, data, deadline, cap)
+            return await self._run(pool, errand)
+        except Ended as ended:
+            raise SendFailed(ended.how, delivered=True) from None
         finally:
             pool.leave()
 
@@ -69,32 +72,26 @@ class GuardedClient:
         """Close every connection; a call under way fails."""
         pools, self._pools = self._pools, {}
         for pool in pools.values():
-            for connection in tuple(pool.open):
-                pool.drop(connection)
+            pool.shut()
         if self._sweeping is not None:
             self._sweeping.cancel()
             self._sweeping = None
 
-    async def _attempt(self, pool: "_Pool", request: Request, data: bytes, deadline: float, cap: int) -> Answer:
+    async def _run(self, pool: "_Pool", errand: "_Errand") -> Answer:
         kept = pool.kept(not_before=self._monotonic() - self._keepalive_seconds)
-        try:
-            if kept is not None:
-                try:
-                    return await self._exchange(pool, kept, request, data, deadline, cap)
-                except Ended as ended:
-                    if ended.how != "broken" or kept.heard or request.method not in _REPEATABLE:
-                        raise
-            return await self._exchange(pool, await self._connect(pool, deadline), request, data, deadline, cap)
-        except Ended as ended:
-            raise SendFailed(ended.how, delivered=True) from None
+        if kept is not None:
+            try:
+                return await self._exchange(pool, kept, errand)
+            except Ended as ended:
+                if ended.how != "broken" or kept.heard or errand.method not in _REPEATABLE:
+                    raise
+        return await self._exchange(pool, await self._connect(pool, errand.deadline), errand)
 
-    async def _exchange(  # noqa: PLR0913, PLR0917  one exchange is these
-        self, pool: "_Pool", connection: Connection, request: Request, data: bytes, deadline: float, cap: int
-    ) -> Answer:
+    async def _exchange(self, pool: "_Pool", connection: Connection, errand: "_Errand") -> Answer:
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[None] = loop.create_future()
-        timer = loop.call_at(deadline, connection.fail, "timeout")
-        connection.begin(data, waiter, cap=cap, bodiless=request.method == "HEAD")
+        timer = loop.call_at(errand.deadline, connection.fail, "timeout")
+        connection.begin(errand.data, waiter, cap=errand.cap, bodiless=errand.method == "HEAD")
         try:
             await waiter
         except BaseException:
@@ -104,11 +101,11 @@ class GuardedClient:
             timer.cancel()
         status, headers, body = connection.status, connection.headers, connection.body
         self._keep(pool, connection)
-        return as_answer(status, headers, body, cap)
+        return as_answer(status, headers, body, errand.cap)
 
     def _keep(self, pool: "_Pool", connection: Connection) -> None:
         """Keep a connection for the next request, if it can carry one."""
-        if not connection.reusable or connection.gone:
+        if pool.over or not connection.reusable or connection.gone:
             pool.drop(connection)
             return
         connection.idle_since = self._monotonic()
@@ -141,9 +138,7 @@ class GuardedClient:
 
     def _forget_unused(self) -> None:
         for origin in [origin for origin, pool in self._pools.items() if not pool.busy]:
-            pool = self._pools.pop(origin)
-            for connection in tuple(pool.open):
-                pool.drop(connection)
+            self._pools.pop(origin).shut()
 
     async def _connect(self, pool: "_Pool", deadline: float) -> Connection:
         """A new connection; raises `SendFailed` with `delivered=False`."""
@@ -173,10 +168,10 @@ class GuardedClient:
                 failed = why
         raise failed
 
-    async def _dial(self, pool: "_Pool", sock: socket.socket, address: tuple[str, int] | tuple[str, int, int, int]) -> Connection:
+    async def _dial(self, pool: "_Pool", sock: socket.socket, address: _Address) -> Connection:
         loop = asyncio.get_running_loop()
         try:
-            sock.setblocking(False)
+            sock.setblocking(False)  # noqa: FBT003  the socket's own signature
             await loop.sock_connect(sock, address)
             tls, name = (self._context(), pool.host) if pool.tls else (None, None)
             return (await loop.create_connection(Connection, sock=sock, ssl=tls, server_hostname=name))[1]
@@ -190,14 +185,23 @@ class GuardedClient:
         return self._tls
 
 
+class _Errand(NamedTuple):
+    data: bytes
+    method: str
+    deadline: float
+    """On the event loop's clock."""
+    cap: int
+
+
 class _Pool:
     """The connections to one origin, and the queue for them."""
 
-    __slots__ = ("_most", "_waiting", "authority", "busy", "host", "idle", "open", "port", "tls")
+    __slots__ = ("_most", "_waiting", "authority", "busy", "host", "idle", "open", "over", "port", "tls")
 
     def __init__(self, host: str, port: int, authority: str, *, tls: bool, most: int) -> None:
         self.host, self.port, self.authority, self.tls = host, port, authority, tls
         self.busy = 0
+        self.over = False
         self.idle: list[Connection] = []
         self.open: set[Connection] = set()
         self._most = most
@@ -233,15 +237,22 @@ class _Pool:
         """The connection used last, if one is alive and was used since then."""
         while self.idle:
             connection = self.idle.pop()
-            if not connection.gone and connection.idle_since > not_before:
+            if connection.idle_since > not_before and connection.quiet:
                 return connection
             self.drop(connection)
         return None
 
+    def shut(self) -> None:
+        """Close every connection; what is still being connected is not kept."""
+        self.over = True
+        self.idle.clear()
+        for connection in tuple(self.open):
+            self.drop(connection)
+
     def drop(self, connection: Connection) -> None:
-        """Close a connection for good."""
+        """Close a connection for good; an exchange on it fails."""
         self.open.discard(connection)
-        connection.abort()
+        connection.fail("broken")
 
 
 def _split(url: str) -> tuple[str, str]:

@@ -43,7 +43,9 @@ def metadata(params: dict[str, Any]) -> dict[str, Any]:
 
 def unsupported(requested: str) -> Fault:
     """The -32022 fault, naming what would do."""
-    return Fault("unsupported_version", "Unsupported protocol version", data={"supported": list(revisions.SUPPORTED), "requested": requested[:64]})
+    return Fault(
+        "unsupported_version", "Unsupported protocol version", data={"supported": list(revisions.SUPPORTED), "requested": requested[:64]}
+    )
 
 
 def name_of(header: bytes | None) -> str | None:

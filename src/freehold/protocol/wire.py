@@ -17,7 +17,7 @@ Id = str | int
 encode: Final = msgspec.json.Encoder().encode
 
 
-class Fault(Exception):  # noqa: N818  JSON-RPC calls it an error object; this is why one is sent
+class Fault(Exception):
     """The message cannot be served. `why` is shown to the caller and never repeats a value of theirs."""
 
     def __init__(self, kind: Kind, why: str, *, data: dict[str, Any] | None = None) -> None:

@@ -1,5 +1,6 @@
 """Answers on the wire: refusals and faults by the table in `problems.py`, outcomes as tool results."""
 
+import math
 from typing import Any, Final
 
 import msgspec
@@ -16,6 +17,7 @@ from freehold.web.problems import LOOKS
 REFUSAL_KEY: Final = "dev.freehold/refusal"
 """Member of a refused result's `_meta`: code, retry_after and mend for the agent."""
 
+_OURS: Final = 500
 _JSON: Final = (b"content-type", b"application/json")
 _NO_STORE: Final = (b"cache-control", b"no-store")
 _CHALLENGED: Final = frozenset({"unauthenticated", "invalid_token", "insufficient_scope"})
@@ -32,7 +34,7 @@ async def send(send_: Send, status: int, body: bytes, extra: tuple[tuple[bytes, 
 def fault_answer(fault: wire.Fault, identity: wire.Id | None) -> tuple[int, bytes]:
     """A JSON-RPC error for a message that cannot be served."""
     look = LOOKS[fault.kind]
-    text = fault.why if fault.kind in {"unsupported_version"} else str(Refusal(fault.kind, why=fault.why))
+    text = fault.why if fault.kind == "unsupported_version" else str(Refusal(fault.kind, why=fault.why))
     return look.status, wire.error(identity, look.code, text, fault.data)
 
 
@@ -47,7 +49,7 @@ def refusal_answer(refusal: Refusal, identity: wire.Id | None, *, modern: bool) 
         data["retry_after"] = refusal.retry_after
     if look.shown == "http":
         return look.status, wire.encode({"error": refusal.code, "message": str(refusal)})
-    status = look.status if modern or look.status >= 500 else 200
+    status = look.status if modern or look.status >= _OURS else 200
     return status, wire.error(identity, look.code, str(refusal), data)
 
 
@@ -59,7 +61,7 @@ def challenge_headers(refusal: Refusal, identity: Identity) -> tuple[tuple[bytes
     if refusal.code == "method_not_allowed":
         headers.append((b"allow", b"POST"))
     if refusal.retry_after is not None:
-        headers.append((b"retry-after", b"%d" % max(1, round(refusal.retry_after + 0.499))))
+        headers.append((b"retry-after", b"%d" % max(1, math.ceil(refusal.retry_after))))
     return tuple(headers)
 
 
@@ -77,13 +79,11 @@ class ToolAnswers:
             return self._refused(outcome.refusal)
         structured = outcome.structured
         encoded = None if structured is UNSET else bytes(structured) if isinstance(structured, msgspec.Raw) else wire.encode(structured)
-        return self._results.call(
-            wire.encode(outcome.content), encoded, None, failed=outcome.status in _FAILED, modern=self._modern
-        )
+        return self._results.call(wire.encode(outcome.content), encoded, None, failed=outcome.status in _FAILED, modern=self._modern)
 
     def _refused(self, refusal: Refusal) -> bytes:
         detail: dict[str, Any] = {"code": refusal.code, "mend": refusal.mend}
         if refusal.retry_after is not None:
-            detail["retry_after"] = round(refusal.retry_after, 3)
+            detail["retry_after"] = math.ceil(refusal.retry_after * 1000) / 1000
         content = wire.encode([{"type": "text", "text": str(refusal)}])
         return self._results.call(content, None, {REFUSAL_KEY: detail}, failed=True, modern=self._modern)

@@ -34,7 +34,7 @@ _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 _JSON: Final = frozenset({b"application/json", b"application/json; charset=utf-8", b"application/json;charset=utf-8"})
 
 
-class Disconnected(Exception):  # noqa: N818  what happened, not an error of ours
+class Disconnected(Exception):
     """The client went away before its request was whole."""
 
 

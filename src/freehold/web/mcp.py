@@ -24,11 +24,19 @@ _WATCH_AFTER: Final = 0.05
 """Seconds a call may run before the connection is watched for its client going away."""
 
 
+_TRACEPARENT: Final = 55
+"""Characters of a version 00 traceparent (W3C Trace Context)."""
+
+
 class Meter(Protocol):
     """What the door tells the metrics."""
 
     def http(self, route: str, status: int) -> None:
         """One request was answered."""
+        ...
+
+    def refused(self, code: str) -> None:
+        """One request was refused outside the corridor, which counts its own."""
         ...
 
 
@@ -38,6 +46,7 @@ class Turn:
     __slots__ = ("body", "headers", "identity", "name", "receive", "revision")
 
     def __init__(self, headers: Headers, receive: Receive) -> None:
+        """Nothing but headers has been read yet."""
         self.headers = headers
         self.receive = receive
         self.body = b""
@@ -57,9 +66,7 @@ Method = Callable[[Turn, Principal, dict[str, Any]], Awaitable[bytes]]
 class McpDoor:
     """An ASGI endpoint for POST. Keeps nothing between requests."""
 
-    def __init__(
-        self, *, edges: Edges, identity: Identity, catalog: Catalog, calls: Calls, results: Results, meter: Meter
-    ) -> None:
+    def __init__(self, *, edges: Edges, identity: Identity, catalog: Catalog, calls: Calls, results: Results, meter: Meter) -> None:
         """Everything it calls, ready to use."""
         self._edges = edges
         self._identity = identity
@@ -90,6 +97,7 @@ class McpDoor:
             turn.body = await self._edges.body(headers, receive)
             status, body = await self._answer(turn, principal)
         except Refusal as refusal:
+            self._meter.refused(refusal.code)
             extra = challenge_headers(refusal, self._identity)
             identity, modern = (None, True) if turn is None else (turn.identity, turn.modern)
             status, body = refusal_answer(refusal, identity, modern=modern)
@@ -97,7 +105,7 @@ class McpDoor:
             status, body = fault_answer(fault, None if turn is None else turn.identity)
         except Disconnected:
             return
-        except Exception as fault:  # door: nothing may reach the server's own error page
+        except Exception as fault:  # noqa: BLE001  # door: nothing may reach the server's own error page
             _log.error("request failed", extra={"code": "internal", "error": type(fault).__name__})
             name = turn.name if turn is not None else ""
             status, body = refusal_answer(Refusal("internal", request_id=name or "-"), None if turn is None else turn.identity, modern=True)
@@ -177,7 +185,7 @@ def _parsed(body: bytes) -> object:
 def _traceparent(params: dict[str, Any]) -> str:
     meta = params.get("_meta")
     value = meta.get("traceparent") if type(meta) is dict else None
-    return value if type(value) is str and len(value) == 55 else ""
+    return value if type(value) is str and len(value) == _TRACEPARENT else ""
 
 
 async def _unless_gone(work: Awaitable[bytes], receive: Receive) -> bytes:

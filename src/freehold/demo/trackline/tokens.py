@@ -23,6 +23,8 @@ MAX_TOKEN_LENGTH = 8192
 FETCH_SECONDS = 3.0
 MAX_DOCUMENT_BYTES = 65_536
 LEEWAY_SECONDS = 5
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""Asks the key server itself, not a proxy that the environment happens to name."""
 
 FetchKeys = Callable[[str], Awaitable[KeySet]]
 
@@ -52,7 +54,7 @@ async def fetch_keys(url: str) -> KeySet:
 
 def _read_keys(url: str) -> KeySet:
     try:
-        with urllib.request.urlopen(url, timeout=FETCH_SECONDS) as answer:  # noqa: S310  the operator's own URL, not a caller's
+        with DIRECT.open(url, timeout=FETCH_SECONDS) as answer:
             return KeySet.import_key_set(json.loads(answer.read(MAX_DOCUMENT_BYTES)))
     except (OSError, ValueError, KeyError, JoseError) as error:
         raise KeysUnavailable(url) from error

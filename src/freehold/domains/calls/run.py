@@ -110,7 +110,7 @@ class Calls:
             return await self._walk(call)
         except Refusal as refusal:
             return Outcome(status="refused", refusal=refusal)
-        except Exception as fault:  # door: whatever a tool or step raises must still be answered and recorded
+        except Exception as fault:  # noqa: BLE001  # door: whatever a tool or step raises must still be answered and recorded
             _log.error("call failed", extra={"code": "tool_failed", "request_id": call.request_id, "error": type(fault).__name__})
             return Outcome(status="failed", refusal=Refusal("tool_failed", request_id=call.request_id))
 

@@ -11,6 +11,9 @@ from freehold.core.tool import Tool
 _SHOWN: Final = 3
 """Faults named in one refusal; more would drown the agent."""
 
+_LONGEST: Final = 200
+"""Characters of a rule's own value that a message repeats."""
+
 _SAFE_NAME: Final = re.compile(r"[\w$.@-]{1,64}")
 
 _RULES: Final[dict[str, str]] = {
@@ -71,7 +74,7 @@ def describe(errors: Iterable[Any]) -> str:
     return "; ".join(dict.fromkeys(clauses[:_SHOWN]))
 
 
-def _clauses(error: Any) -> list[str]:  # noqa: ANN401  jsonschema_rs types its errors loosely
+def _clauses(error: Any) -> list[str]:
     kind, path = error.kind, [str(part) for part in error.instance_path]
     rule = _RULES.get(kind.name, "does not fit the schema")
     if kind.name in {"additionalProperties", "unevaluatedProperties"}:
@@ -91,4 +94,4 @@ def _field(path: list[str]) -> str:
 def _shown(value: object) -> str:
     """A schema's own value, short enough for a sentence."""
     text = ", ".join(str(item) for item in value) if isinstance(value, list) else str(value)
-    return text if len(text) <= 200 else text[:197] + "..."
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."

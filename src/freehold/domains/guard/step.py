@@ -14,7 +14,6 @@ from freehold.domains.guard.arguments import Arguments
 from freehold.domains.guard.boundary import cut, wrap
 
 
-
 class Guard:
     """Stands between the corridor and the tool; the same on the error path as on the happy one."""
 

@@ -11,7 +11,7 @@ from queue import SimpleQueue
 from threading import Event, Thread
 from typing import Any, Final, Literal, Protocol, TypeVar, cast
 
-from sqlalchemy import Executable, and_, func, select
+from sqlalchemy import Executable, and_, func, select, union_all
 
 from freehold.domains.ledger.blocks import Block, Row, Sealed
 from freehold.domains.ledger.tables import ledger_blocks, ledger_entries
@@ -294,10 +294,15 @@ Statement = Executable
 
 
 def next_writer(after: str) -> Statement:
-    """The first writer beyond `after`, and the number of its last block."""
-    writers = ledger_blocks.c
-    following = select(func.min(writers.writer)).where(writers.writer > after).scalar_subquery()
-    return select(writers.writer, func.max(writers.block).label("last")).where(writers.writer == following).group_by(writers.writer)
+    """The first writer beyond `after` that has a block or an entry, or NULL. Two looks into an index, however many there are."""
+    block, entry = ledger_blocks.c.writer, ledger_entries.c.writer
+    first = [select(func.min(writer).label("writer")).where(writer > after) for writer in (block, entry)]
+    return select(func.min(union_all(*first).subquery().c.writer))
+
+
+def last_block(writer: str) -> Statement:
+    """The number of the writer's last block, or NULL."""
+    return select(func.max(ledger_blocks.c.block)).where(ledger_blocks.c.writer == writer)
 
 
 def blocks_after(writer: str, number: int, last: int, limit: int) -> Statement:
@@ -314,12 +319,12 @@ def entries_after(writer: str, block: int, position: int, last: int, limit: int)
     return rows.order_by(c.block, c.position).limit(limit)
 
 
-def stray_entry() -> Statement:
-    """The first entry whose block is not in the book."""
+def stray_entry(writer: str, beyond: int) -> Statement:
+    """The writer's first entry in a block greater than `beyond` that is not in the book."""
     entry, block = ledger_entries.c, ledger_blocks.c
     theirs = ledger_entries.outerjoin(ledger_blocks, and_(entry.writer == block.writer, entry.block == block.block))
-    order = (entry.writer, entry.block, entry.position)
-    return select(entry.id, entry.writer, entry.block).select_from(theirs).where(block.writer.is_(None)).order_by(*order).limit(1)
+    strays = select(entry.id, entry.block).select_from(theirs).where(entry.writer == writer, entry.block > beyond, block.writer.is_(None))
+    return strays.order_by(entry.block, entry.position).limit(1)
 
 
 def newest_id() -> Statement:

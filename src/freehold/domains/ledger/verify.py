@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from freehold.domains.ledger.blocks import Block, Head, block_digest, root
 from freehold.domains.ledger.entry import Entry, digest, entry_of
-from freehold.domains.ledger.store import Statement, blocks_after, entries_after, next_writer, stray_entry
+from freehold.domains.ledger.store import Statement, blocks_after, entries_after, last_block, next_writer, stray_entry
 from freehold.kit.db import Database
 
 _PAGE: Final = 500
@@ -53,12 +53,12 @@ async def verify(db: Database) -> Verification:
     """Recompute every digest, root and link, chain by chain in the order of writers. Reads every tenant's entries."""
     writers = blocks = entries = 0
     fault, writer = None, ""
-    while fault is None and (following := await _first(db, next_writer(writer))) is not None:
-        writer = following.writer
-        chain = _Chain(db, writer, following.last)
+    while fault is None and (writer := await _value(db, next_writer(writer))) is not None:
+        last = await _value(db, last_block(writer))
+        chain = _Chain(db, writer, _BEFORE_ALL if last is None else last)
         fault = await chain.verify()
         writers, blocks, entries = writers + 1, blocks + chain.blocks, entries + chain.entries
-    return Verification(entries=entries, blocks=blocks, writers=writers, fault=fault or await _stray(db))
+    return Verification(entries=entries, blocks=blocks, writers=writers, fault=fault)
 
 
 class _Chain:
@@ -80,7 +80,7 @@ class _Chain:
                 return fault
             self.blocks += 1
             head = block.next()
-        return await self._entry_outside()
+        return await self._stray()
 
     async def _pages(self) -> AsyncIterator[Block]:
         number = _BEFORE_ALL
@@ -106,8 +106,9 @@ class _Chain:
             return None
         return Fault(writer=self._writer, block=block.block, what=what)
 
-    async def _entry_outside(self) -> Fault | None:
-        row = await self._peek()
+    async def _stray(self) -> Fault | None:
+        """Whether an entry lies beyond the chain's end; one that was written meanwhile has its block by now."""
+        row = await _first(self._db, stray_entry(self._writer, self._last))
         return None if row is None else Fault(writer=self._writer, block=row.block, entry=row.id, what=_NO_BLOCK)
 
     async def _peek(self) -> Any | None:
@@ -145,14 +146,14 @@ def _row_fault(row: Any, block: int, position: int) -> str | None:
     return None
 
 
-async def _stray(db: Database) -> Fault | None:
-    row = await _first(db, stray_entry())
-    return None if row is None else Fault(writer=row.writer, block=row.block, entry=row.id, what=_NO_BLOCK)
-
-
 async def _first(db: Database, statement: Statement) -> Any | None:
     async with db.system() as scope:
         return await scope.one(statement)
+
+
+async def _value(db: Database, statement: Statement) -> Any | None:
+    row = await _first(db, statement)
+    return None if row is None else row[0]
 
 
 async def _all(db: Database, statement: Statement) -> Any:

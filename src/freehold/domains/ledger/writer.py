@@ -167,7 +167,7 @@ class Ledger:
     async def _write(self, batch: Batch) -> None:
         """Write the batch exactly once, however often it takes."""
         pause, failed = _FIRST_PAUSE, False
-        while batch.waiting:
+        while True:
             try:
                 if not failed or not await self._written(batch):
                     await self._appender.append(batch.seal)
@@ -178,7 +178,7 @@ class Ledger:
                 pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _written(self, batch: Batch) -> bool:
-        """Whether a failed attempt got through after all; else takes out what is in the book already.
+        """Whether nothing is left to write: a failed attempt got through after all, or all of it was in the book already.
 
         Ids first, block second: an attempt that commits in between is then seen as this very block.
         """
@@ -186,7 +186,7 @@ class Ledger:
         if await self._appender.holds(batch.seal().block):
             return True
         batch.drop(known)
-        return False
+        return not batch.waiting
 
     def _settle(self, batch: Batch) -> None:
         """Tell every caller of a written batch; those who went away are not told."""
@@ -211,7 +211,7 @@ class Ledger:
         try:
             async with asyncio.timeout(self._patience):
                 await self._appender.open()
-        except (Unavailable, TimeoutError):
+        except Exception:  # noqa: BLE001  the task's door: whatever keeps the database away, the next try may find it
             return False
         return True
 

@@ -128,7 +128,7 @@ class Resource:
         return None if revoked or plan is None else self._principal(grant, plan)
 
     async def _of_key(self, key_id: str, digest: bytes) -> Principal | None:
-        record = await store.find_key(self._db, key_id, self._now())
+        record = await store.find_key(self._db, key_id)
         if record is None or not hmac.compare_digest(record.digest, digest) or not self._is_live(record):
             return None
         plan = await self._plan(record.key.tenant_id)
@@ -136,7 +136,7 @@ class Resource:
 
     def _is_live(self, record: KeyRecord) -> bool:
         expires = record.key.expires_at
-        return not record.revoked and record.key.revoked_at is None and (expires is None or expires > self._now())
+        return record.key.revoked_at is None and (expires is None or expires > self._now())
 
     async def _plan(self, tenant: str) -> str | None:
         """The plan of an active tenant, else None."""

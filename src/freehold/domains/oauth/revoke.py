@@ -41,5 +41,5 @@ class Revoke:
 
     async def _write(self, scope: Scope, kind: str, value: str, now: float) -> None:
         if kind == "tenant":
-            await store.end_keys(scope, now)  # keys outlive the revocation's row
+            await store.end_keys(scope, now)
         await store.add_revocation(scope, kind, value, now=now, until=now + _KEPT)

@@ -30,11 +30,10 @@ class ApiKey(Struct, frozen=True, kw_only=True):
 
 
 class KeyRecord(Struct, frozen=True):
-    """A key with the digest it is recognised by, and whether a revocation names it or came after it for its whole tenant."""
+    """A key with the digest it is recognised by."""
 
     key: ApiKey
     digest: bytes
-    revoked: bool
 
 
 class SealedKey(Struct, frozen=True):
@@ -52,16 +51,11 @@ class SealedKey(Struct, frozen=True):
 _SHOWN: Final = tuple(api_keys.c[name] for name in ApiKey.__struct_fields__)
 
 
-async def find_key(db: Database, key_id: str, now: float) -> KeyRecord | None:
+async def find_key(db: Database, key_id: str) -> KeyRecord | None:
     """The key of that public id, of whichever tenant: the key is what tells the tenant."""
-    of_key = and_(revocations.c.kind == "key", revocations.c.value == api_keys.c.key_id)
-    of_tenant = and_(revocations.c.kind == "tenant", revocations.c.at >= api_keys.c.created_at)
-    revoked = select(revocations.c.at).where(
-        revocations.c.tenant_id == api_keys.c.tenant_id, revocations.c.until > now, or_(of_key, of_tenant)
-    )
     async with db.system() as scope:
-        row = await scope.one(select(*_SHOWN, api_keys.c.digest, revoked.exists().label("revoked")).where(api_keys.c.key_id == key_id))
-    return None if row is None else KeyRecord(_key(row[: len(_SHOWN)]), digest=row.digest, revoked=bool(row.revoked))
+        row = await scope.one(select(*_SHOWN, api_keys.c.digest).where(api_keys.c.key_id == key_id))
+    return None if row is None else KeyRecord(_key(row[: len(_SHOWN)]), row.digest)
 
 
 async def list_keys(db: Database, tenant: str) -> list[ApiKey]:

@@ -88,7 +88,11 @@ async def _download(url: str, outbound: Outbound) -> bytes:
             Request(method="GET", url=url, headers=(("accept", "application/json, application/yaml, */*"),)), seconds=_SECONDS, cap=LARGEST
         )
     except SendFailed as fault:
-        mend = "Add its host to outbound_allow if it is yours." if fault.failure == "address_refused" else "Check the address, or download the document and name the file."
+        mend = (
+            "Add its host to outbound_allow if it is yours."
+            if fault.failure == "address_refused"
+            else "Check the address, or download the document and name the file."
+        )
         raise _invalid(f"it could not be fetched ({fault.failure})", mend) from None
     if answer.status != _OK:
         raise _invalid(f"its server answered {answer.status}", "Check the address; redirects are not followed.")

@@ -14,6 +14,7 @@ from freehold.core.principal import Principal
 from freehold.core.refusals import Refusal
 from freehold.core.tool import Tool
 
+_LONGEST: Final = 64
 _NAME: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 
 
@@ -57,7 +58,7 @@ class Functions:
         """In order of registration."""
         return tuple(self._tools.values())
 
-    def add(  # noqa: PLR0913  one keyword per thing an operator may say about a tool
+    def add(
         self,
         function: Callable[..., Any],
         *,
@@ -71,7 +72,7 @@ class Functions:
     ) -> Tool:
         """Offer a function as a tool. Raises ValueError when its name or annotations cannot make one."""
         chosen = name or function.__name__
-        if not 0 < len(chosen) <= 64 or not set(chosen) <= _NAME:
+        if not 0 < len(chosen) <= _LONGEST or not set(chosen) <= _NAME:
             raise ValueError(f"{chosen!r} cannot be a tool name: use 1 to 64 of A-Z a-z 0-9 _ and -.")
         if chosen in self._tools:
             raise ValueError(f"There is already a tool named {chosen!r}; pass name=... to one of them.")
@@ -159,7 +160,7 @@ _PLAIN: Final = (str, int, float, bool)
 def _arguments(
     name: str, asked: Mapping[str, inspect.Parameter], hints: Mapping[str, Any]
 ) -> tuple[dict[str, Any], Callable[[dict[str, Any]], Mapping[str, Any]] | None]:
-    from pydantic import ConfigDict, ValidationError, create_model  # noqa: PLC0415  heavy, and only needed with functions
+    from pydantic import ConfigDict, ValidationError, create_model
 
     fields: dict[str, Any] = {key: (hints[key], ... if one.default is one.empty else one.default) for key, one in asked.items()}
     model = create_model(name, __config__=ConfigDict(extra="forbid", strict=False), **fields)
@@ -187,10 +188,10 @@ def _tidied(schema: dict[str, Any]) -> dict[str, Any]:
     return schema
 
 
-def _returned(annotation: Any) -> tuple[dict[str, Any] | None, Callable[[Any], Any] | None]:  # noqa: ANN401  an annotation may be anything
+def _returned(annotation: Any) -> tuple[dict[str, Any] | None, Callable[[Any], Any] | None]:
     if annotation in {str, None, type(None)}:
         return None, None
-    from pydantic import TypeAdapter  # noqa: PLC0415  heavy, and only needed with functions
+    from pydantic import TypeAdapter
 
     adapter = TypeAdapter(annotation)
     dump = functools.partial(adapter.dump_python, mode="json")

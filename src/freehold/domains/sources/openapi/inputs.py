@@ -20,8 +20,8 @@ from freehold.domains.sources.openapi.servers import has_dots
 
 PLACES: Final = ("path", "query", "header", "cookie")
 _RESERVED_HEADERS: Final = (
-    "accept authorization connection content-length content-type cookie expect host keep-alive proxy-authenticate proxy- "
-    "authorization proxy-connection te trailer traceparent tracestate transfer-encoding upgrade x-http-method x-http-method- "
+    "accept authorization connection content-length content-type cookie expect host keep-alive proxy-authenticate proxy-"
+    "authorization proxy-connection te trailer traceparent tracestate transfer-encoding upgrade x-http-method x-http-method-"
     "override x-method-override"
 )
 _NOT_OFFERED: Final = frozenset(_RESERVED_HEADERS.split())

@@ -19,7 +19,7 @@ _VERSION: Final = re.compile(r"v?\d+(?:[._-]\d+)*(?:(?:alpha|beta|rc)\d*)?", re.
 
 _WRITTEN_VERBS: Final = (
     "abort accept acknowledge activate add allocate analyze append apply approve archive assign associate attach authenticate "
-    "authorize batch block build bulk buy calculate cancel capture change charge check claim clear clone close collect complete "
+    "authorize batch block build buy calculate cancel capture change charge check claim clear clone close collect complete "
     "compute configure confirm connect convert copy count create deactivate decline decrypt delete deny deploy deregister describe "
     "destroy detach detect disable disassociate discover dismiss download drop duplicate edit enable encrypt enqueue estimate "
     "evaluate execute export extract fetch filter find finish follow force generate get give grant import increment index initiate "
@@ -53,6 +53,7 @@ _NOUNS_TOO: Final = frozenset(
         "charge",
     }
 )
+_PREPOSITIONS: Final = frozenset({"for", "in", "by", "from", "to", "on", "with", "as", "of"})
 _SINGULARS: Final = {"people": "person", "children": "child", "statuses": "status", "aliases": "alias", "series": "series", "news": "news"}
 _ARGUMENT: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
@@ -125,13 +126,23 @@ def _from_id(wish: Wish) -> list[str]:
     flat = [word for group in groups for word in group]
     if flat[0] in _VERBS:
         return flat
-    last = groups[-1]
-    if len(groups) == 1 and len(flat) > 1 and flat[-1] in _VERBS - _NOUNS_TOO:
-        return [flat[-1], *flat[:-1]]
-    if len(groups) > 1 and last[0] in _VERBS:
+    scope, last = [word for group in groups[:-1] for word in group], groups[-1]
+    if last[0] in _VERBS:
         verbs = 3 if last[1:2] == ["or"] and len(last) > 2 and last[2] in _VERBS else 1  # noqa: PLR2004  create or update
-        return [*last[:verbs], *_unrepeated([word for group in groups[:-1] for word in group], last[verbs:])]
-    return [_verb(wish), *flat]
+        return [*last[:verbs], *_about(scope, last[verbs:], wish, last[0])]
+    if len(flat) > 1 and last[-1] in _VERBS - _NOUNS_TOO:  # `billsUpdate`, `teams/bulk-add`
+        return [last[-1], *_about(scope, last[:-1], wish, last[-1])]
+    return [_verb(wish), *_unrepeated(scope, last)]
+
+
+def _about(scope: list[str], rest: list[str], wish: Wish, verb: str) -> list[str]:
+    """`gists` + `comments` are gist comments; what is created, or named by the path, is one thing."""
+    if rest:
+        kept = _unrepeated(scope, rest)[: -len(rest)]
+        plural = not kept or (verb == "list" and rest[0] in _PREPOSITIONS)
+        return [*kept, *rest] if plural else [*kept[:-1], singular(kept[-1]), *rest]
+    one = verb != "list" and (verb == "create" or "{" in "".join(wish.path.split("/")[-2:]))
+    return [*scope[:-1], singular(scope[-1])] if one else scope
 
 
 def _without_path(wish: Wish) -> str:

@@ -93,7 +93,7 @@ class Schemas:
             shown = words.example(node.get("example", node.get("examples")))
             if shown is not UNSET:
                 schema["examples"] = shown
-        if isinstance(node.get("items"), list):
+        if isinstance(node.get("items"), list) and "items" in schema:
             schema["prefixItems"] = schema.pop("items")
         only = schema.get("allOf")
         if (

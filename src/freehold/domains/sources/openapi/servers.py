@@ -19,7 +19,7 @@ class Origins:
         described = _first(raw.get("servers")) or _only(raw)
         described = f"https:{described}" if described.startswith("//") else described
         try:
-            self._described = absolute(urljoin(location or "", described)) if _is_url(described) or _is_url(location) else None
+            self._described = absolute(urljoin(location or "", described or "/")) if _is_url(described) or _is_url(location) else None
         except Inexpressible:
             if base_url is None:
                 raise

@@ -9,7 +9,7 @@ from freehold.core.refusals import Refusal
 from freehold.core.tool import Tool
 from freehold.domains.sources.openapi.document import Document, Inexpressible, Json, mapping, text
 from freehold.domains.sources.openapi.inputs import Compiler
-from freehold.domains.sources.openapi.names import Wish, assign
+from freehold.domains.sources.openapi.names import Wish, assign, words_of
 from freehold.domains.sources.openapi.operation import Operation
 from freehold.domains.sources.openapi.outputs import Outputs
 from freehold.domains.sources.openapi.payloads import bare, is_json
@@ -30,6 +30,7 @@ _DESCRIPTION: Final = 600
 _SCHEMA_SHARE: Final = 0.85
 _METHODS: Final = frozenset({"get", "put", "post", "delete", "patch", "head", "options", "trace"})
 _READS: Final = frozenset({"get", "head", "options"})
+_CHANGES: Final = frozenset({"cancel", "create", "delete", "destroy", "disable", "enable", "modify", "purge", "remove", "reset", "revoke", "terminate", "update"})
 _ACCEPTS: Final = 4
 _CUT: Final = "Some nested fields are left out of this schema; they are accepted all the same."
 
@@ -153,7 +154,7 @@ class _Work:
         prefix = self._origins.prefix(found.operation, found.item)
         inputs = self._inputs.inputs(found.path, found.item, found.operation)
         content, answer = _answer(self._document, found.operation)
-        access: Access = "read" if found.method in _READS else "destructive" if found.method == "delete" else "write"
+        access = _access(found)
         return Tool(
             name=name,
             description=_description(found, cut=inputs.cut),
@@ -162,7 +163,7 @@ class _Work:
             source=self._source,
             read_only=access == "read",
             destructive=access == "destructive",
-            idempotent=found.method in {"put", "delete", *_READS},
+            idempotent=found.method in {"put", "delete"} or access == "read",
             scopes=self._scopes[access],
             audience=origin(prefix),
             operation=Operation(
@@ -177,6 +178,14 @@ class _Work:
                 accept=_accept(content),
             ),
         )
+
+
+def _access(found: _Found) -> Access:
+    """From the method; a GET whose own name says that it changes something is not taken for a read (OA-07)."""
+    if found.method in _READS:
+        said = [word for word in words_of(text(found.operation.get("operationId"))) if word != found.method][:1]
+        return "write" if _CHANGES.intersection(said) else "read"
+    return "destructive" if found.method == "delete" else "write"
 
 
 def _description(found: _Found, *, cut: bool) -> str:

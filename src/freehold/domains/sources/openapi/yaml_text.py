@@ -13,8 +13,8 @@ _NODES: Final = 5_000_000
 _REPEATED: Final = 2_000_000
 """Nodes that aliases may stand for in total."""
 _DEEPEST: Final = 200
-_INTEGER: Final = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})")
-_FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_INTEGER: Final = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,38})")
+_FLOAT: Final = re.compile(r"[-+]?(?:(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+)")
 _WORDS: Final[dict[str, Any]] = {"": None, "~": None, **dict.fromkeys(("null", "Null", "NULL"))}
 _WORDS.update({**dict.fromkeys(("true", "True", "TRUE"), True), **dict.fromkeys(("false", "False", "FALSE"), False)})
 _JSON_TAGS: Final = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "map", "seq"))
