@@ -223,7 +223,7 @@ class Application:
         try:
             yield
         finally:
-            await self._stop()
+            await self.stop()
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
@@ -275,7 +275,8 @@ class Application:
         await self._check_key()
         await self.ledger.start()
 
-    async def _stop(self) -> None:
+    async def stop(self) -> None:
+        """Take no new work and close everything; for a mounted application whose host has no lifespan for it."""
         self._ready = False
         await self.changes.close()
         await self.roster.close()
