@@ -3,12 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
+from hypothesis import HealthCheck, settings
+
 from freehold.core.tool import Tool
 from freehold.domains.sources.openapi.operation import Operation
 from freehold.domains.sources.openapi.tools import Compiled, compile_tools
 from freehold.kit.http import Request
 
 BASE = "https://api.example.com"
+LAW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""For laws over text: the first run on a machine builds Unicode tables, which takes a second and says nothing about us."""
 
 
 def document(paths: Mapping[str, Any], *, openapi: str = "3.0.3", **more: Any) -> dict[str, Any]:

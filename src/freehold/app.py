@@ -47,6 +47,8 @@ from freehold.kit.db_seals import check_master_key
 from freehold.kit.errors import Misconfigured, Unavailable
 from freehold.kit.http import GuardedClient, Outbound
 from freehold.kit.ids import Ids
+from freehold.kit.overdue import Overdue
+from freehold.kit.randomness import Pool
 from freehold.kit.state import State
 from freehold.kit.telemetry import Metrics, OpenTelemetry, otlp
 from freehold.protocol.methods import Results
@@ -115,6 +117,7 @@ class Application:
         self.seal = Seal(self._master_key, self._randomness)
         self.outbound: Outbound = GuardedClient(settings.outbound_allow)
         self.metrics = Metrics()
+        self.overdue = Overdue(self.clock.monotonic)
         self._spans = otlp(settings.otlp_endpoint, settings.name) if settings.otlp_endpoint else None
 
     def _identities(self) -> None:
@@ -157,8 +160,8 @@ class Application:
         steps = {
             "observed": Observed(self.metrics, clock=self.clock, tracer=OpenTelemetry(self._spans) if self._spans is not None else None),
             "limits": Limits(self.state, plans=plans, usage=self.book, clock=self.clock),
-            "guard": Guard(randomness=self._randomness, cap=settings.answer_cap, boundary=settings.boundary),
-            "resilience": Resilience(clock=self.clock, in_flight=settings.source_in_flight, seconds=settings.call_seconds),
+            "guard": Guard(randomness=Pool(self._randomness), cap=settings.answer_cap, boundary=settings.boundary),
+            "resilience": Resilience(self.overdue, in_flight=settings.source_in_flight, seconds=settings.call_seconds),
             "vault": Vault(self.service_tokens),
         }
         self.calls = Calls(
@@ -191,7 +194,7 @@ class Application:
         scopes = ("mcp:read", "mcp:write")
         identity = Identity(self.resource, resource=settings.resource, scopes=scopes)
         results = Results(name=settings.name, version=__version__, title=settings.title, instructions=settings.instructions)
-        mcp = McpDoor(edges=edges, identity=identity, catalog=self.catalog, calls=self.calls, results=results, meter=self.metrics)
+        mcp = McpDoor(edges=edges, identity=identity, catalog=self.catalog, calls=self.calls, results=results, meter=self.metrics, overdue=self.overdue, monotonic=self.clock.monotonic)
         issuers = [settings.base, *(one.issuer for one in settings.issuers.values())]
         document = protected_resource(settings.resource, issuers=issuers, scopes=(*scopes, "mcp:admin"), name=settings.title)
         well_known = WellKnown(metadata=document, keys=lambda: self.signing_keys.published("service"))

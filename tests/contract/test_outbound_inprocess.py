@@ -200,6 +200,22 @@ async def test_somebody_elses_lifespan_is_left_alone() -> None:
     assert kinds == ["http"]
 
 
+async def test_an_app_that_does_not_listen_is_stopped() -> None:
+    """When the time is over the app is cancelled, also when it never asks whether anybody waits."""
+    ended = asyncio.Event()
+
+    async def app(_: Scope, __: Receive, ___: Send) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    client = InProcess(app, lifespan=False)
+    assert await failure(client, get("/"), seconds=0.05) == ("timeout", True)
+    await asyncio.wait_for(ended.wait(), 10)
+    await client.close()
+
+
 async def test_closing_stops_what_still_runs() -> None:
     """A request under way when the client closes ends as broken, and its app is cancelled."""
     begun, ended = asyncio.Event(), asyncio.Event()

@@ -153,7 +153,7 @@ def sql_at_home(page: Page) -> Iterator[Finding]:
 
 
 def _may_hold_sql(path: str) -> bool:
-    room = path.startswith("domains/") and path.endswith(("/store.py", "/tables.py"))
+    room = path.startswith("domains/") and (path.endswith(("/store.py", "/tables.py")) or "/store_" in path)
     ground = path in {"kit/db.py", "kit/bounds.py", "kit/changes.py", "kit/migrate.py"} or path.startswith(("kit/db_", "migrations/"))
     sample_company = path.startswith("demo/trackline/")
     return room or ground or sample_company

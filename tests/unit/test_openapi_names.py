@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freehold.domains.sources.openapi.names import Wish, argument_names, assign, singular, wanted_name
+from tests.documents import LAW
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -72,6 +73,7 @@ WISHES = st.builds(
 )
 
 
+@LAW
 @given(st.lists(WISHES, max_size=20, unique_by=lambda wish: (wish.method, wish.path)))
 def test_names_are_always_allowed_and_unique(wishes: list[Wish]) -> None:
     """64 characters of `[A-Za-z0-9_-]` whatever the document says, and no two alike (OA-04)."""
@@ -80,6 +82,7 @@ def test_names_are_always_allowed_and_unique(wishes: list[Wish]) -> None:
     assert all(NAME.fullmatch(name) for name in names)
 
 
+@LAW
 @given(
     st.lists(WISHES, max_size=12, unique_by=lambda wish: (wish.method, wish.path)).flatmap(
         lambda wishes: st.tuples(st.just(wishes), st.permutations(wishes))
@@ -91,6 +94,7 @@ def test_the_order_of_a_document_never_changes_a_name(orders: tuple[list[Wish], 
     assert dict(zip(shuffled, assign(shuffled), strict=True)) == dict(zip(wishes, assign(wishes), strict=True))
 
 
+@LAW
 @given(st.lists(WISHES, min_size=1, max_size=12, unique_by=lambda wish: (wish.method, wish.path)))
 def test_an_added_operation_renames_no_other_name(wishes: list[Wish]) -> None:
     """Only one that wants the very same name can be touched."""
@@ -139,6 +143,7 @@ def test_arguments_have_names_every_client_accepts() -> None:
     assert len(set(names.values())) == len(names)
 
 
+@LAW
 @given(
     st.lists(st.tuples(st.sampled_from(["path", "query", "header", "cookie"]), st.text(min_size=1, max_size=90)), unique=True, max_size=30)
 )

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freehold.core.refusals import Refusal
-from tests.documents import BASE, only, parameter, request
+from tests.documents import BASE, LAW, only, parameter, request
 
 COLOURS = ["blue", "black & white"]
 RGB = {"R": 100, "G": 200}
@@ -51,7 +51,7 @@ def refused(place: str, value: Any, **more: Any) -> Refusal:
         ("matrix", True, RGB, ";R=100;G=200"),
     ],
 )
-def test_path_styles(style: str, explode: bool, value: Any, segment: str) -> None:  # noqa: FBT001  a table
+def test_path_styles(style: str, explode: bool, value: Any, segment: str) -> None:  # noqa: FBT001  columns of a table
     """As the specification's table of examples has them."""
     assert sent("path", value, path="/x/{p}/y", style=style, explode=explode).url == f"{BASE}/x/{segment}/y"
 
@@ -155,7 +155,7 @@ HOSTILE = [
     ". .",
     "\u2025",
     "\uff0e\uff0e",
-    "／",
+    "\uff0f",
 ]
 
 
@@ -187,6 +187,7 @@ def test_dots_pieced_together_are_refused_too() -> None:
     assert request(tool, {"p": ".", "q": "a"}).url == f"{BASE}/x/.a/y"
 
 
+@LAW
 @given(st.text(min_size=1))
 def test_no_text_leaves_its_segment(value: str) -> None:
     """The law behind the list above (OA-01)."""
@@ -202,12 +203,13 @@ def test_no_text_leaves_its_segment(value: str) -> None:
     assert not set(url[len(BASE) :]) & set("?#\\ ")
 
 
+@LAW
 @given(
     st.dictionaries(st.text(min_size=1, max_size=5), st.text(max_size=8) | st.integers() | st.booleans() | st.none(), max_size=4),
     st.sampled_from(["form", "deepObject"]),
     st.booleans(),
 )
-def test_no_value_adds_a_query_parameter(value: dict[str, Any], style: str, explode: bool) -> None:  # noqa: FBT001  drawn
+def test_no_value_adds_a_query_parameter(value: dict[str, Any], style: str, explode: bool) -> None:  # noqa: FBT001  drawn by hypothesis
     """Each pair of an object is one pair of the query, whatever its text (OA-03)."""
     query = urlsplit(sent("query", value, style=style, explode=explode).url).query
     pairs = [pair for pair in query.split("&") if pair]

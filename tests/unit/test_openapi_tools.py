@@ -12,7 +12,7 @@ from freehold.domains.sources.openapi.document import Document
 from freehold.domains.sources.openapi.outputs import LARGEST, Outputs
 from freehold.domains.sources.openapi.texts import described, plain
 from freehold.domains.sources.openapi.tools import compile_tools
-from tests.documents import BASE, compiled, document, only, parameter, request, takes, why_skipped
+from tests.documents import BASE, LAW, compiled, document, only, parameter, request, takes, why_skipped
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ from tests.documents import BASE, compiled, document, only, parameter, request, 
         ("delete", False, True, True, "mcp:admin"),
     ],
 )
-def test_the_method_decides_hints_and_scopes(method: str, reads: bool, destroys: bool, repeats: bool, scope: str) -> None:  # noqa: FBT001  a table
+def test_the_method_decides_hints_and_scopes(method: str, reads: bool, destroys: bool, repeats: bool, scope: str) -> None:  # noqa: FBT001  columns of a table
     """GET reads, PUT may be repeated, DELETE destroys."""
     tool = only({"/things": {method: {}}})
     assert (tool.read_only, tool.destructive, tool.idempotent, tool.scopes) == (reads, destroys, repeats, {scope})
@@ -44,7 +44,7 @@ def test_a_get_that_says_it_changes_something_is_no_read() -> None:
 def test_scopes_are_the_operators_to_choose() -> None:
     """A source may ask for others."""
     scopes = {"read": frozenset({"r"}), "write": frozenset({"w"}), "destructive": frozenset({"d", "w"})}
-    made = compile_tools(document({"/a": {"get": {}, "delete": {}}}), source="api", scopes=scopes)  # type: ignore[arg-type]  literals
+    made = compile_tools(document({"/a": {"get": {}, "delete": {}}}), source="api", scopes=scopes)
     assert [tool.scopes for tool in made.tools] == [{"r"}, {"d", "w"}]
 
 
@@ -242,6 +242,7 @@ def test_descriptions_are_short_and_end_with_a_sentence() -> None:
     assert "https://" not in tool.description
 
 
+@LAW
 @given(st.text(max_size=400), st.integers(8, 200))
 def test_prose_never_exceeds_its_bytes(prose: str, budget: int) -> None:
     """Whatever the alphabet, and no half characters (OA-05)."""
@@ -382,6 +383,7 @@ JUNK: st.SearchStrategy[Any] = st.recursive(
 )
 
 
+@LAW
 @given(JUNK, JUNK, JUNK)
 def test_one_bad_operation_never_costs_the_document(bad: Any, item: Any, components: Any) -> None:
     """Whatever stands where an operation should, its neighbour is imported (OA-04)."""

@@ -13,6 +13,7 @@ import aiohttp
 from msgspec import Struct
 from yarl import URL
 
+from freehold import __version__
 from freehold.kit.addresses import Exceptions, allowed, canonical_host, read_exceptions, read_port, split_port
 
 
@@ -61,13 +62,12 @@ class Outbound(Protocol):
 BODILESS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "DELETE"})
 """Methods sent without Content-Length when there is no body (RFC 9110 8.6)."""
 
-_VERSION: Final = "0.1.0"
 _FINAL: Final = 200
 _MOST_ORIGINS: Final = 1024
 _MOST_HEADER: Final = 16_384
 _MOST_HEADERS: Final = 200
 _DEFAULTS: Final = (
-    ("user-agent", ("User-Agent", f"freehold/{_VERSION}")),
+    ("user-agent", ("User-Agent", f"freehold/{__version__}")),
     ("accept", ("Accept", "*/*")),
     ("accept-encoding", ("Accept-Encoding", "identity")),
 )

@@ -4,11 +4,12 @@ import os
 from collections.abc import Callable
 
 from freehold.kit.clock import Clock
+from freehold.kit.randomness import Pool
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
+_RANDOM_BYTES = 10
 _RANDOM_BITS = 80
-_RANDOM_POOL = 4096
 
 
 class Ids:
@@ -20,19 +21,12 @@ class Ids:
     def __init__(self, clock: Clock, randomness: Callable[[int], bytes] = os.urandom) -> None:
         """Take the clock and a source of random bytes, `os.urandom` outside tests."""
         self._now = clock.now
-        self._randomness = randomness
-        self._pool = b""
-        self._at = 0
+        self._pool = Pool(randomness)
         self._last = 0
 
     def new(self) -> str:
         """A new id, greater than every id this instance has made."""
-        at = self._at
-        if at >= len(self._pool):
-            self._pool = self._randomness(_RANDOM_POOL)
-            at = 0
-        self._at = at + 10
-        value = int(self._now() * 1000) << _RANDOM_BITS | int.from_bytes(self._pool[at : at + 10], "big")
+        value = int(self._now() * 1000) << _RANDOM_BITS | int.from_bytes(self._pool(_RANDOM_BYTES), "big")
         if value <= self._last:
             value = self._last + 1
         self._last = value

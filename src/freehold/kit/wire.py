@@ -157,8 +157,8 @@ class GuardedClient:
         """Resolve, judge every address, then try them in order; each gets its share of the time that is left."""
         loop = asyncio.get_running_loop()
         places = await loop.getaddrinfo(pool.host, pool.port, type=socket.SOCK_STREAM)
-        if not all(allowed(str(place[4][0]), pool.port, exceptions=self._exceptions, host=pool.host) for place in places):
-            raise SendFailed("address_refused", delivered=False)
+        for place in places:
+            self._judge(pool, place[4][0])
         failed = OSError()
         for left, (family, kind, protocol, _, address) in zip(range(len(places), 0, -1), places, strict=True):
             try:
@@ -168,11 +168,17 @@ class GuardedClient:
                 failed = why
         raise failed
 
+    def _judge(self, pool: "_Pool", ip: str | int) -> None:
+        """Raise `SendFailed` unless this pool may lead there; asked before the connection, and again of the socket itself."""
+        if not allowed(str(ip), pool.port, exceptions=self._exceptions, host=pool.host):
+            raise SendFailed("address_refused", delivered=False)
+
     async def _dial(self, pool: "_Pool", sock: socket.socket, address: _Address) -> Connection:
         loop = asyncio.get_running_loop()
         try:
             sock.setblocking(False)  # noqa: FBT003  the socket's own signature
             await loop.sock_connect(sock, address)
+            self._judge(pool, sock.getpeername()[0])
             tls, name = (self._context(), pool.host) if pool.tls else (None, None)
             return (await loop.create_connection(Connection, sock=sock, ssl=tls, server_hostname=name))[1]
         except BaseException:

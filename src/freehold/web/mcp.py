@@ -12,6 +12,7 @@ from freehold.core.refusals import Refusal
 from freehold.domains.calls.run import Asked, Calls
 from freehold.domains.catalog.resolve import Catalog
 from freehold.kit.json import NotStrict, strict
+from freehold.kit.overdue import Overdue
 from freehold.protocol import handshake, revisions, stateless, wire
 from freehold.protocol.methods import Results
 from freehold.web.answers import ToolAnswers, challenge_headers, fault_answer, refusal_answer, send
@@ -66,7 +67,18 @@ Method = Callable[[Turn, Principal, dict[str, Any]], Awaitable[bytes]]
 class McpDoor:
     """An ASGI endpoint for POST. Keeps nothing between requests."""
 
-    def __init__(self, *, edges: Edges, identity: Identity, catalog: Catalog, calls: Calls, results: Results, meter: Meter) -> None:
+    def __init__(
+        self,
+        *,
+        edges: Edges,
+        identity: Identity,
+        catalog: Catalog,
+        calls: Calls,
+        results: Results,
+        meter: Meter,
+        overdue: Overdue,
+        monotonic: Callable[[], float],
+    ) -> None:
         """Everything it calls, ready to use."""
         self._edges = edges
         self._identity = identity
@@ -74,6 +86,8 @@ class McpDoor:
         self._calls = calls
         self._results = results
         self._meter = meter
+        self._overdue = overdue
+        self._monotonic = monotonic
         self._answers = {True: ToolAnswers(results, modern=True), False: ToolAnswers(results, modern=False)}
         self._modern: dict[str, Method] = {"server/discover": self._discover, "tools/list": self._list, "tools/call": self._call}
         self._legacy: dict[str, Method] = {
@@ -172,7 +186,21 @@ class McpDoor:
             traceparent=_traceparent(params),
         )
         work = self._calls.run(asked, self._answers[turn.modern].encode)
-        return await (_unless_gone(work, turn.receive) if turn.modern else work)
+        return await (self._unless_gone(work, turn.receive) if turn.modern else work)
+
+    async def _unless_gone(self, work: Awaitable[bytes], receive: Receive) -> bytes:
+        """Await `work`, cancelling it when the client closes the connection (2026-07-28, cancellation by disconnect)."""
+        watched = _Watched(receive)
+        self._overdue.begin(watched, self._monotonic() + _WATCH_AFTER)
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if watched.gone():
+                raise Disconnected from None
+            raise
+        finally:
+            self._overdue.end(watched)
+            watched.over()
 
 
 def _parsed(body: bytes) -> object:
@@ -188,33 +216,34 @@ def _traceparent(params: dict[str, Any]) -> str:
     return value if type(value) is str and len(value) == _TRACEPARENT else ""
 
 
-async def _unless_gone(work: Awaitable[bytes], receive: Receive) -> bytes:
-    """Await `work`, cancelling it when the client closes the connection (2026-07-28, cancellation by disconnect).
+class _Watched:
+    """A call whose client may go away. Watching costs a task, so it begins only once the call has lasted a while."""
 
-    Watching costs a task, so it begins only once the work has lasted a while.
-    """
-    loop = asyncio.get_running_loop()
-    mine = asyncio.current_task()
-    watchers: list[asyncio.Task[None]] = []
-    gone = False
+    __slots__ = ("_gone", "_receive", "_task", "_watcher")
 
-    async def watch() -> None:
-        nonlocal gone
-        while (await receive())["type"] != "http.disconnect":
+    def __init__(self, receive: Receive) -> None:
+        """Of the task that runs it."""
+        self._receive = receive
+        self._task = asyncio.current_task()
+        self._watcher: asyncio.Task[None] | None = None
+        self._gone = False
+
+    def late(self) -> None:
+        """Begin to watch."""
+        self._watcher = asyncio.get_running_loop().create_task(self._watch())
+
+    def over(self) -> None:
+        """Watch no longer."""
+        if self._watcher is not None:
+            self._watcher.cancel()
+
+    def gone(self) -> bool:
+        """Whether the client went away and the cancellation was ours; then it goes no further."""
+        return self._gone and self._task is not None and self._task.uncancel() == 0
+
+    async def _watch(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
             pass
-        gone = True
-        if mine is not None:
-            mine.cancel()
-
-    handle = loop.call_later(_WATCH_AFTER, lambda: watchers.append(loop.create_task(watch())))
-    try:
-        return await work
-    except asyncio.CancelledError:
-        if gone and mine is not None:
-            mine.uncancel()
-            raise Disconnected from None
-        raise
-    finally:
-        handle.cancel()
-        for watcher in watchers:
-            watcher.cancel()
+        self._gone = True
+        if self._task is not None:
+            self._task.cancel()

@@ -5,14 +5,17 @@ is written lies in `blocks` and `store`; this knows order, patience and who wait
 
 import asyncio
 import logging
-from typing import Final
+from collections.abc import Callable
+from typing import Final, cast
 
 from freehold.core.call import Call, Outcome
 from freehold.core.deed import Deed
 from freehold.core.refusals import Refusal
+from freehold.domains.ledger.appender import Appender, Clash, Durability
 from freehold.domains.ledger.blocks import Head, Sealed, seal
 from freehold.domains.ledger.entry import Entry, of_call, of_deed
-from freehold.domains.ledger.store import Appender, Clash, Durability, appender
+from freehold.domains.ledger.store_postgres import PostgresAppender, Raw
+from freehold.domains.ledger.store_sqlite import SqliteAppender
 from freehold.kit.clock import Clock
 from freehold.kit.db import Database
 from freehold.kit.errors import Unavailable
@@ -89,7 +92,7 @@ class Ledger:
         self._ids = ids
         self._most = waiting
         self._patience = patience
-        self._appender: Appender = appender(db, durability)
+        self._appender: Appender = _appender(db, durability)
         self._head = Head(ids.new())
         self._gathering: list[Waiting] = []
         self._idle: asyncio.Future[None] | None = None
@@ -230,3 +233,10 @@ def _tell(noted: "asyncio.Future[None]", failure: Exception) -> None:
 
 def _refusal() -> Refusal:
     return Refusal("ledger_unavailable", retry_after=_RETRY_AFTER)
+
+
+def _appender(db: Database, durability: Durability) -> Appender:
+    """The way to write into this database. No I/O."""
+    if db.sqlite_path is not None:
+        return SqliteAppender(db.sqlite_path, durability)
+    return PostgresAppender(cast("Callable[[], Raw]", db.raw), durability)

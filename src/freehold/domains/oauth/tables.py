@@ -31,7 +31,9 @@ revocations: Final = Table(
     Column("at", Double, nullable=False),
     Column("until", Double, nullable=False),
 )
-"""Tokens that no longer count although they are signed and unexpired; keys carry `revoked_at` themselves. After `until` nothing it names could be valid anyway."""
+"""Tokens that no longer count although they are signed and unexpired; keys carry `revoked_at` themselves.
+
+After `until` nothing a row names could be valid anyway."""
 
 signing_keys: Final = Table(
     "signing_keys",

@@ -2,18 +2,19 @@
 
 import asyncio
 from collections import defaultdict
+from typing import Any
 
 from freehold.core.call import Call, Next, Outcome
 from freehold.core.refusals import Refusal
-from freehold.kit.clock import Clock
+from freehold.kit.overdue import Overdue
 
 
 class Resilience:
     """Counts calls in flight per source and per tenant within it; a tenant may hold at most half of the places."""
 
-    def __init__(self, *, clock: Clock, in_flight: int, seconds: float) -> None:
+    def __init__(self, overdue: Overdue, *, in_flight: int, seconds: float) -> None:
         """`in_flight` calls per source at once; `seconds` is the deadline the refusal names."""
-        self._clock = clock
+        self._overdue = overdue
         self._limit = in_flight
         self._share = max(1, in_flight // 2)
         self._seconds = seconds
@@ -21,19 +22,23 @@ class Resilience:
         self._mine: defaultdict[tuple[str, str], int] = defaultdict(int)
 
     async def __call__(self, call: Call, *, nxt: Next) -> Outcome:
-        """Run the rest within the deadline."""
+        """Run the rest within the deadline, give or take a tick."""
         source = call.tool.source
         mine = (source, call.principal.tenant)
         if self._flying[source] >= self._limit or self._mine[mine] >= self._share:
             raise Refusal("overloaded", retry_after=1)
         self._flying[source] += 1
         self._mine[mine] += 1
+        flight = _Flight()
+        self._overdue.begin(flight, call.deadline)
         try:
-            async with asyncio.timeout(call.deadline - self._clock.monotonic()):
-                return await nxt(call)
-        except TimeoutError:
-            raise Refusal("deadline_exceeded", seconds=self._seconds) from None
+            return await nxt(call)
+        except asyncio.CancelledError:
+            if flight.landed():
+                raise Refusal("deadline_exceeded", seconds=self._seconds) from None
+            raise
         finally:
+            self._overdue.end(flight)
             self._flying[source] -= 1
             self._release(mine)
 
@@ -43,3 +48,25 @@ class Resilience:
             self._mine[mine] = left
         else:
             del self._mine[mine]
+
+
+class _Flight:
+    """One call in flight, cancelled when it is late."""
+
+    __slots__ = ("_cancelled", "_cancelling", "_task")
+
+    def __init__(self) -> None:
+        """Remember the task and how often others want it cancelled already."""
+        self._task: asyncio.Task[Any] | None = asyncio.current_task()
+        self._cancelling = self._task.cancelling() if self._task is not None else 0
+        self._cancelled = False
+
+    def late(self) -> None:
+        """Stop it."""
+        self._cancelled = True
+        if self._task is not None:
+            self._task.cancel()
+
+    def landed(self) -> bool:
+        """Whether the cancellation was ours alone; then it goes no further."""
+        return self._cancelled and self._task is not None and self._task.uncancel() <= self._cancelling

@@ -1,6 +1,7 @@
 """The API's HTTP answer becomes the tool's outcome. A good answer always reaches the agent, whatever its form; a bad one says why."""
 
 import base64
+import re
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final, cast
@@ -43,6 +44,7 @@ _SAID: Final = (
     "fault",
 )
 _DEEPEST: Final = 4
+_SECONDS: Final = re.compile(r"[0-9]{1,7}")
 
 Conforms = Callable[[Any], bool]
 Contents = tuple[dict[str, Any], ...]
@@ -125,7 +127,7 @@ def _spoken(status: int) -> str:
 def _error_text(answer: Answer) -> str:
     kind = bare(answer.headers.get("content-type", ""))
     wait = answer.headers.get("retry-after", "")
-    again = f" Wait {wait} seconds before calling again." if wait.isascii() and wait.isdigit() and len(wait) < 8 else ""  # noqa: PLR2004  digits
+    again = f" Wait {wait} seconds before calling again." if _SECONDS.fullmatch(wait) else ""
     if kind in {"text/html", "application/xhtml+xml"}:
         return f"{_spoken(answer.status)} with a web page instead of an error message.{again}"
     said = _message(answer) if is_json(kind) or answer.body[:1] == b"{" else ""

@@ -30,7 +30,9 @@ _DESCRIPTION: Final = 600
 _SCHEMA_SHARE: Final = 0.85
 _METHODS: Final = frozenset({"get", "put", "post", "delete", "patch", "head", "options", "trace"})
 _READS: Final = frozenset({"get", "head", "options"})
-_CHANGES: Final = frozenset({"cancel", "create", "delete", "destroy", "disable", "enable", "modify", "purge", "remove", "reset", "revoke", "terminate", "update"})
+_CHANGES: Final = frozenset(
+    {"cancel", "create", "delete", "destroy", "disable", "enable", "modify", "purge", "remove", "reset", "revoke", "terminate", "update"}
+)
 _ACCEPTS: Final = 4
 _CUT: Final = "Some nested fields are left out of this schema; they are accepted all the same."
 
