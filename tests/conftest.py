@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -12,12 +12,26 @@ from uuid import uuid4
 import asyncpg
 import pytest
 import redis
+from hypothesis import HealthCheck
+from hypothesis import settings as laws
 from sqlalchemy import make_url
 
 from freehold.kit.db import SYSTEM_ROLE, TENANT_ROLE, Database, connect
 from freehold.kit.migrate import migrate
 from tests.fixtures import server, settings, store_urls  # noqa: F401  pytest finds fixtures here by name
 from tests.servers import private_postgres, private_redis
+
+# On a busy machine the first example of a text strategy may take a second: it builds the Unicode tables.
+laws.register_profile("freehold", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+laws.load_profile("freehold")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Captured text may hold lone surrogates, which a test worker cannot send."""
+    report = yield
+    report.sections = [(name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections]
+    return report
 
 
 @pytest.fixture(scope="session")

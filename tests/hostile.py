@@ -207,7 +207,7 @@ async def slow_drip(line: Line) -> None:
     await line.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
     while True:
         await line.write(b".")
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)  # real time: being slow is what it is for
 
 
 async def flood_of_interim_answers(line: Line) -> None:

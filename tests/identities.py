@@ -24,9 +24,9 @@ from freehold.domains.tenancy.tenants import Tenants
 from freehold.kit.changes import Changes
 from freehold.kit.crypto import Seal
 from freehold.kit.db import Database
-from freehold.kit.http import GuardedClient
 from freehold.kit.ids import Ids
 from freehold.kit.jose import parse, sign
+from freehold.kit.outbound import GuardedClient
 from tests.clocks import HandClock
 
 ISSUER = "https://mcp.example.com"

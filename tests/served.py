@@ -118,14 +118,14 @@ async def served(
 async def listening(app: Any, *, lifespan: Literal["on", "off"] = "on") -> AsyncIterator[str]:
     """Any ASGI application on a free loopback port; gives its base URL."""
     server = uvicorn.Server(
-        uvicorn.Config(app, host="127.0.0.1", port=0, lifespan=lifespan, log_level="critical", ws="none", timeout_graceful_shutdown=5)
+        uvicorn.Config(app, host="127.0.0.1", port=0, lifespan=lifespan, log_config=None, ws="none", timeout_graceful_shutdown=5)
     )
     task = asyncio.create_task(server.serve())
     while not server.started:
         if task.done():
             await task
             raise RuntimeError("The server did not start.")
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(0.005)  # real time: uvicorn has no event for this
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
         yield f"http://127.0.0.1:{port}"

@@ -4,7 +4,7 @@ The only module that sees both the settings and the parts; constructors below ge
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Final
@@ -45,12 +45,13 @@ from freehold.kit.crypto import Seal, master_key
 from freehold.kit.db import Database, connect
 from freehold.kit.db_seals import check_master_key
 from freehold.kit.errors import Misconfigured, Unavailable
-from freehold.kit.http import GuardedClient, Outbound
+from freehold.kit.http import Outbound
 from freehold.kit.ids import Ids
+from freehold.kit.outbound import GuardedClient
 from freehold.kit.overdue import Overdue
 from freehold.kit.randomness import Pool
 from freehold.kit.state import State
-from freehold.kit.telemetry import Metrics, OpenTelemetry, otlp
+from freehold.kit.telemetry import Metrics, OpenTelemetry, Spans, otlp
 from freehold.protocol.methods import Results
 from freehold.roster import InProcessApi, NamedSource, PythonSpec, Roster
 from freehold.settings import LOOPBACK, IssuerSettings, Settings
@@ -118,7 +119,7 @@ class Application:
         self.outbound: Outbound = GuardedClient(settings.outbound_allow)
         self.metrics = Metrics()
         self.overdue = Overdue(self.clock.monotonic)
-        self._spans = otlp(settings.otlp_endpoint, settings.name) if settings.otlp_endpoint else None
+        self._spans: Spans | None = otlp(settings.otlp_endpoint, settings.name) if settings.otlp_endpoint else None
 
     def _identities(self) -> None:
         settings = self.settings
@@ -194,7 +195,16 @@ class Application:
         scopes = ("mcp:read", "mcp:write")
         identity = Identity(self.resource, resource=settings.resource, scopes=scopes)
         results = Results(name=settings.name, version=__version__, title=settings.title, instructions=settings.instructions)
-        mcp = McpDoor(edges=edges, identity=identity, catalog=self.catalog, calls=self.calls, results=results, meter=self.metrics, overdue=self.overdue, monotonic=self.clock.monotonic)
+        mcp = McpDoor(
+            edges=edges,
+            identity=identity,
+            catalog=self.catalog,
+            calls=self.calls,
+            results=results,
+            meter=self.metrics,
+            overdue=self.overdue,
+            monotonic=self.clock.monotonic,
+        )
         issuers = [settings.base, *(one.issuer for one in settings.issuers.values())]
         document = protected_resource(settings.resource, issuers=issuers, scopes=(*scopes, "mcp:admin"), name=settings.title)
         well_known = WellKnown(metadata=document, keys=lambda: self.signing_keys.published("service"))
@@ -220,7 +230,7 @@ class Application:
     # their life
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    async def running(self) -> AsyncGenerator[None]:
         """Serving: everything started on entry; on exit no new work, calls in flight finished, everything closed."""
         await self._start()
         try:
@@ -229,7 +239,7 @@ class Application:
             await self.stop()
 
     @asynccontextmanager
-    async def opened(self) -> AsyncIterator[None]:
+    async def opened(self) -> AsyncGenerator[None]:
         """Stores and ledger only, for one administrative act."""
         try:
             await self._open()

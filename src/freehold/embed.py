@@ -1,6 +1,6 @@
 """The server as a Python object: a SaaS writes its tools here, adds sources, and serves or mounts the result."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, overload
@@ -83,7 +83,7 @@ class Freehold:
         return self.application.asgi
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[Application]:
+    async def running(self) -> AsyncGenerator[Application]:
         """Started on entry, drained and closed on exit."""
         async with self.application.running():
             yield self.application

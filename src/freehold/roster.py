@@ -117,7 +117,7 @@ class Roster:
 
     async def known(self) -> list[KnownSource]:
         """What the settings name, and when each document was last read."""
-        found = []
+        found: list[KnownSource] = []
         for spec in self._named.values():
             if isinstance(spec, PythonSpec):
                 found.append(KnownSource(spec.name, "python", spec.place, "", None))

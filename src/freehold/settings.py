@@ -166,12 +166,13 @@ class Settings(_Frozen):
         return location if "://" in location else str((self.folder / location).resolve())
 
 
-def load(path: Path | None, environment: Mapping[str, str] = os.environ, **given: object) -> Settings:
-    """Read, check and freeze. `given` (command-line options) wins over environment, environment over the file.
+def load(path: Path | None, environment: Mapping[str, str] | None = None, **given: object) -> Settings:
+    """Read, check and freeze. Options in `given` win over the environment (the process's own unless given), that over the file.
 
     Raises `Misconfigured` with one sentence per fault.
     """
-    values = _file(path) | _environment(environment) | {key: value for key, value in given.items() if value is not None}
+    variables = _environment(os.environ if environment is None else environment)
+    values = _file(path) | variables | {key: value for key, value in given.items() if value is not None}
     values["folder"] = path.parent.resolve() if path is not None else Path.cwd()
     try:
         settings = Settings.model_validate(values)
@@ -225,7 +226,7 @@ def _secret(variable: str, path: Path) -> str:
 
 def _sentences(fault: ValidationError, path: Path | None) -> str:
     where = f"{path}" if path is not None else "The configuration"
-    said = []
+    said: list[str] = []
     for error in fault.errors(include_input=False, include_url=False):
         key = ".".join(str(part) for part in error["loc"])
         if error["type"] == "extra_forbidden":

@@ -14,8 +14,8 @@ from freehold.domains.oauth.jwks import TrustedIssuer
 from freehold.domains.oauth.tokens import AccessTokens, external
 from freehold.kit.db import Database
 from freehold.kit.errors import Misconfigured
-from freehold.kit.http import GuardedClient
 from freehold.kit.jose import PrivateKey, new_private_key, parse, sign
+from freehold.kit.outbound import GuardedClient
 from tests.clocks import HandClock
 from tests.hostile import Line, Upstream, upstream, whole
 from tests.identities import ISSUER, RESOURCE, House, build, refusal

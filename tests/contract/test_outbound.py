@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import uvicorn
 
-from freehold.kit import http, wire
 from freehold.kit.http import Outbound, Request, SendFailed
 from freehold.kit.inprocess import InProcess
+from freehold.kit.outbound import GuardedClient
 
 pytestmark = pytest.mark.anyio
 
@@ -133,19 +133,14 @@ def app() -> Mirror:
     return Mirror()
 
 
-@pytest.fixture(params=["aiohttp", "own", "in process"])
+@pytest.fixture(params=["sockets", "in process"])
 async def way(request: pytest.FixtureRequest, app: Mirror, stage: Stage) -> AsyncIterator[tuple[Outbound, str]]:
     """An `Outbound` and the origin its upstream answers for."""
     stage.app = app
-    allow = [stage.origin.removeprefix("http://")]
-    client: Outbound
-    match request.param:
-        case "aiohttp":
-            client, origin = http.GuardedClient(allow), stage.origin
-        case "own":
-            client, origin = wire.GuardedClient(allow), stage.origin
-        case _:
-            client, origin = InProcess(app, host="app.test"), "http://app.test"
+    client: Outbound = GuardedClient([stage.origin.removeprefix("http://")])
+    origin = stage.origin
+    if request.param == "in process":
+        client, origin = InProcess(app, host="app.test"), "http://app.test"
     yield client, origin
     await client.close()
 
@@ -349,7 +344,7 @@ async def test_many_at_once_get_their_own_answers(way: tuple[Outbound, str]) -> 
 
 async def test_closing_twice_or_unused_is_nothing(app: Mirror) -> None:
     """A client that sent nothing opened nothing; close may be called again."""
-    for client in (http.GuardedClient(), wire.GuardedClient(), InProcess(app)):
+    for client in (GuardedClient(), InProcess(app)):
         await client.close()
         await client.close()
     assert (app.started, app.stopped) == (0, 0)

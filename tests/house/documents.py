@@ -20,9 +20,10 @@ def settings_page() -> str:
     """docs/settings.md."""
     parts = [
         "# Settings\n\n",
-        "Read once at the start: command-line options win over `FREEHOLD_*` variables, those over `freehold.toml`. A variable is the setting's\n",
-        "name in capitals (`FREEHOLD_PUBLIC_URL`), lists are comma-separated, and `FREEHOLD_X_FILE` names a file that holds X. An unknown key or an\n",
-        "unsafe combination stops the start and says what to change. `freehold doctor` shows what each part makes of them.\n\n",
+        "Read once at the start: command-line options win over `FREEHOLD_*` variables, those over `freehold.toml`. A variable is the\n",
+        "setting's name in capitals (`FREEHOLD_PUBLIC_URL`), lists are comma-separated, and `FREEHOLD_X_FILE` names a file that holds X.\n",
+        "An unknown key or an unsafe combination stops the start and says what to change; `freehold doctor` shows what each part makes\n",
+        "of them.\n\n",
         _table(Settings),
     ]
     for title, model in (("[plans.NAME]", PlanSettings), ("[sources.NAME]", SourceSettings), ("[issuers.NAME]", IssuerSettings)):
@@ -53,8 +54,9 @@ def refusals_page() -> str:
     """docs/refusals.md."""
     parts = [
         "# Refusals\n\n",
-        "Every way Freehold says no has a code that never changes, a sentence, and what to do next. Inside a tool call an agent reads both\n",
-        "sentences as the result's text and finds the code in `_meta` under `dev.freehold/refusal`, with `retry_after` in seconds where waiting helps.\n\n",
+        "Every way Freehold says no has a code that never changes, a sentence, and what to do next. Inside a tool call an agent reads\n",
+        "both sentences as the result's text and finds the code in `_meta` under `dev.freehold/refusal`, with `retry_after` in seconds\n",
+        "where waiting helps.\n\n",
         "| code | sentence | what to do | seen as |\n|---|---|---|---|\n",
     ]
     for code, wording in REFUSALS.items():

@@ -130,7 +130,7 @@ async def test_hidden_and_nonexistent_tools_are_alike(server: Served) -> None:
     assert hidden.json == nowhere.json
     listed = (await server.modern("tools/list", token=token)).json["result"]["tools"]
     assert [tool["name"] for tool in listed] == ["echo"]
-    for name in ("ECHO", "echo ", "ec​ho"):
+    for name in ("ECHO", "echo ", "ec\u200bho"):
         assert (await server.call("echo", {"text": "x"}, token=token)).status == 200
         body = {"name": name, "arguments": {"text": "x"}}
         assert (await server.modern("tools/call", body, token=token, headers={"mcp-name": ""})).status == 400
@@ -175,7 +175,8 @@ async def test_suspension_and_revocation_reach_a_running_server(server: Served) 
 async def test_api_key_headers(server: Served) -> None:
     """A key works as bearer or X-API-Key, or as both when equal; two different credentials are refused (KEY-08)."""
     secret, _ = await server.application.administration.create_key("acme", scopes=("mcp:read",))
-    for headers in ({"x-api-key": secret}, {"authorization": f"Bearer {secret}"}, {"authorization": f"Bearer {secret}", "x-api-key": secret}):
+    bearer = {"authorization": f"Bearer {secret}"}
+    for headers in ({"x-api-key": secret}, bearer, {**bearer, "x-api-key": secret}):
         reply = await server.modern("tools/list", token=None, headers=headers)
         assert reply.status == 200, headers
     both = {"authorization": f"Bearer {server.tokens['acme']}", "x-api-key": secret}

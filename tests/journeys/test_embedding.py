@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import aiohttp
 import pytest
@@ -93,7 +93,7 @@ async def test_mounted_without_a_lifespan(tmp_path: Path) -> None:
     """A Starlette host that runs no lifespan for it: the server starts at its first request."""
     app = product(tmp_path)
 
-    async def own(request: Request) -> JSONResponse:
+    async def own(_: Request) -> JSONResponse:
         return JSONResponse({"mine": "yes"})
 
     host = Starlette(routes=[Route("/own", own), Mount("/", app.asgi)])
@@ -133,17 +133,15 @@ async def test_own_fastapi_application_as_a_source(tmp_path: Path) -> None:
         amount: int = 1
 
     @api.post("/orders/{customer}")
-    async def create_order(customer: str, order: Order, authorization: str = Header()) -> dict[str, Any]:
+    async def create_order(customer: str, order: Order, authorization: Annotated[str, Header()]) -> dict[str, Any]:
         """Make an order."""
-        return {"customer": customer, "title": order.title, "amount": order.amount, "authorized": authorization.startswith("Bearer ey")}
+        return {"customer": customer, **order.model_dump(), "authorized": authorization.startswith("Bearer ey")}
 
     app = Freehold(settings=Settings(data_dir=tmp_path / "data", plans={"open": {}}, default_plan="open"))
     app.api("shop", api)
     async with app.running(), listening_product(app, app.asgi) as server:
         (tool,) = (await server.modern("tools/list", token=server.tokens["acme"])).json["result"]["tools"]
         assert "authorization" not in tool["inputSchema"]["properties"]
-        reply = await server.call(tool["name"], {"customer": "a/b", "title": "x"}, token=server.tokens["acme"])
-        assert reply.json["result"]["isError"] if "isError" in reply.json["result"] else True
         reply = await server.call(tool["name"], {"customer": "seven", "title": "x"}, token=server.tokens["acme"])
         assert reply.json["result"]["structuredContent"] == {"customer": "seven", "title": "x", "amount": 1, "authorized": True}
 
@@ -152,12 +150,12 @@ def test_what_cannot_be_a_tool_is_refused_in_words(tmp_path: Path) -> None:
     """A function without annotations, with *args, with a bad or repeated name is a ValueError that says so."""
     app = product(tmp_path)
 
-    def bare(x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    def bare(x):  # noqa: ANN001, ANN202  that it has no annotation is the point
         """No annotation."""
 
     def starred(*x: int) -> None:
         """Star."""
 
     for function, said in ((bare, {}), (starred, {}), (product, {"name": "bad name"}), (product, {"name": "invoice"})):
-        with pytest.raises(ValueError, match="tool|annotation"):
+        with pytest.raises(ValueError, match=r"tool|annotation"):
             app.tool(**said)(function)

@@ -17,7 +17,7 @@ from freehold.core.refusals import Refusal
 from freehold.domains.sources.openapi.invoke import OpenApiSource
 from freehold.domains.sources.openapi.tools import compile_tools
 from freehold.domains.sources.port import Source
-from freehold.kit.http import GuardedClient
+from freehold.kit.outbound import GuardedClient
 from tests.documents import document, parameter
 
 pytestmark = pytest.mark.anyio

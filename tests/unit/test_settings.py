@@ -15,7 +15,7 @@ def toml(tmp_path: Path, text: str) -> Path:
     return path
 
 
-def test_defaults_are_for_this_machine_only(tmp_path: Path) -> None:
+def test_defaults_are_for_this_machine_only() -> None:
     """Without anything said, the server listens on loopback with SQLite and in-process state."""
     settings = load(None, {})
     assert settings.host == "127.0.0.1"
@@ -77,7 +77,10 @@ def test_unknown_and_unsafe_settings_stop_the_start(tmp_path: Path, text: str) -
 
 def test_unknown_variables_and_missing_files_are_named(tmp_path: Path) -> None:
     """A FREEHOLD_ variable that is no setting, an unreadable secret file and a missing configuration are refused by name."""
-    for environment, words in (({"FREEHOLD_PROT": "1"}, "FREEHOLD_PROT"), ({"FREEHOLD_MASTER_KEY_FILE": str(tmp_path / "no")}, "cannot be read")):
+    for environment, words in (
+        ({"FREEHOLD_PROT": "1"}, "FREEHOLD_PROT"),
+        ({"FREEHOLD_MASTER_KEY_FILE": str(tmp_path / "no")}, "cannot be read"),
+    ):
         with pytest.raises(Misconfigured, match=words):
             load(None, environment)
     with pytest.raises(Misconfigured, match="freehold init"):

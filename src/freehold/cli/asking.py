@@ -3,10 +3,10 @@
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import typer
 
@@ -40,17 +40,17 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
         raise typer.Exit(130) from None
 
 
-def settings_of(config: Path | None, **given: object) -> "Settings":
+def settings_of(config: Path | None, **given: str | int | None) -> "Settings":
     """The settings of `--config`, of freehold.toml in this folder, or of FREEHOLD_* alone."""
     from freehold.settings import load
 
     if config is None and Path("freehold.toml").exists():
         config = Path("freehold.toml")
-    return load(config, **given)
+    return load(config, None, **given)
 
 
 @asynccontextmanager
-async def opened(config: Path | None) -> "AsyncIterator[Application]":
+async def opened(config: Path | None) -> "AsyncGenerator[Application]":
     """The application with its stores open and nothing listening, for one administrative act."""
     from freehold.app import build
 
@@ -92,6 +92,6 @@ def one(shown: Mapping[str, Any], *, as_json: bool) -> None:
 def _cell(value: object) -> str:
     if value is None:
         return "-"
-    if isinstance(value, (list, tuple, frozenset, set)):
-        return " ".join(sorted(str(item) for item in value)) or "none"
+    if isinstance(value, list):
+        return " ".join(sorted(map(str, cast("list[object]", value)))) or "none"
     return str(value)

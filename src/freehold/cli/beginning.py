@@ -10,7 +10,7 @@ from freehold.domains.sources.fetch import read
 from freehold.domains.sources.openapi.read import read as parse
 from freehold.domains.sources.openapi.tools import Compiled, compile_tools
 from freehold.kit.errors import Misconfigured
-from freehold.kit.http import GuardedClient
+from freehold.kit.outbound import GuardedClient
 
 _HEAD = """\
 # Freehold. Every setting: docs/settings.md

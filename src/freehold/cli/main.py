@@ -37,7 +37,8 @@ def _version(asked: bool) -> None:  # noqa: FBT001  typer calls it with the flag
 
 @app.callback()
 def freehold(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,  # noqa: FBT002  a flag
+    *,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
 ) -> None:
     """Exit codes: 0 done, 1 refused, 2 misused."""
 

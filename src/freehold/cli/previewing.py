@@ -7,7 +7,7 @@ import msgspec
 from freehold.domains.sources.fetch import read
 from freehold.domains.sources.openapi.preview import preview as report
 from freehold.kit.clock import SystemClock
-from freehold.kit.http import GuardedClient
+from freehold.kit.outbound import GuardedClient
 
 
 async def preview(location: str, allow: list[str]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import typer
@@ -54,16 +55,20 @@ def listen(application: Application) -> int:
     server = uvicorn.Server(config)
     application.on_ready(lambda: typer.echo(f"Freehold serves {settings.resource} (listening on {_name(bound)}).", err=True))
     # uvicorn raises the signal again once it has drained; by then it has done its work
-    signal.signal(signal.SIGTERM, lambda *_: None)
-    signal.signal(signal.SIGINT, lambda *_: None)
+    signal.signal(signal.SIGTERM, _done)
+    signal.signal(signal.SIGINT, _done)
     server.run(sockets=[bound])
     return 0 if server.started else REFUSED
+
+
+def _done(number: int, frame: FrameType | None) -> None:
+    """The signal was obeyed already."""
 
 
 def bind(settings: "Settings") -> socket.socket:
     """The listening socket, or `Misconfigured` in words."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # with proto 0 asyncio leaves Nagle's delay on
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((settings.host, settings.port))

@@ -12,6 +12,7 @@ from freehold.kit.errors import Misconfigured
 if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.trace import Span, TracerProvider
+    from opentelemetry.trace import Tracer as OtelTracer
 
 DURATIONS: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 """Upper bounds in seconds, as the semantic conventions for MCP list them."""
@@ -119,7 +120,7 @@ class Tracer(Protocol):
 class OpenTelemetry:
     """Spans by the semantic conventions for MCP. Exceptions and their messages are not recorded."""
 
-    def __init__(self, provider: "TracerProvider") -> None:
+    def __init__(self, provider: "TracerProvider | Spans") -> None:
         """`provider` is the SaaS's own, or one from `otlp`."""
         from opentelemetry import trace
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -169,7 +170,19 @@ class _OpenSpan:
         self._span.set_status(StatusCode.ERROR)
 
 
-def otlp(endpoint: str, service: str) -> "TracerProvider":
+class Spans(Protocol):
+    """A tracer provider of OpenTelemetry's SDK, as far as we use it."""
+
+    def get_tracer(self, instrumenting_module_name: str) -> "OtelTracer":
+        """Where spans are begun."""
+        ...
+
+    def shutdown(self) -> None:
+        """Send what is left; blocks."""
+        ...
+
+
+def otlp(endpoint: str, service: str) -> Spans:
     """A provider that sends batches to an OTLP/HTTP collector (`http://collector:4318/v1/traces`), from a thread of its own.
 
     Its `shutdown()` sends what is left. Raises `Misconfigured` without the extra `otel`.

@@ -3,7 +3,7 @@
 from typing import Any
 
 from freehold.protocol import revisions
-from freehold.protocol.wire import Fault
+from freehold.protocol.wire import Fault, is_object
 
 
 def negotiate(params: dict[str, Any]) -> str:
@@ -32,8 +32,8 @@ def era(version: bytes | None, params: dict[str, Any]) -> str | None:
     Header and body together decide, once (basic/versioning, Backward Compatibility): modern metadata in
     the body makes the request modern whatever the header says, so that nothing is downgraded silently.
     """
-    meta = params.get("_meta")
-    if type(meta) is dict and revisions.VERSION_KEY in meta:
+    meta: object = params.get("_meta")
+    if is_object(meta) and revisions.VERSION_KEY in meta:
         return None
     if version is None:
         return revisions.ASSUMED

@@ -7,7 +7,7 @@ import binascii
 from typing import Any, Final
 
 from freehold.protocol import revisions
-from freehold.protocol.wire import Fault, Message
+from freehold.protocol.wire import Fault, Message, is_object
 
 _OPEN: Final = b"=?base64?"
 _CLOSE: Final = b"?="
@@ -31,8 +31,8 @@ def check(asked: Message, *, version: bytes | None, method: bytes | None, name: 
 
 def metadata(params: dict[str, Any]) -> dict[str, Any]:
     """`params._meta` with its two required members, or a `Fault` (basic/index, _meta)."""
-    meta = params.get("_meta")
-    if type(meta) is not dict:
+    meta: object = params.get("_meta")
+    if not is_object(meta):
         raise Fault("invalid_params", "params._meta is required")
     if type(meta.get(revisions.VERSION_KEY)) is not str:
         raise Fault("invalid_params", f"params._meta must name {revisions.VERSION_KEY}")

@@ -1,6 +1,6 @@
 """JSON-RPC envelopes: a parsed body to a message, a result or error to bytes. Knows no method and no header."""
 
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeGuard
 
 import msgspec
 from msgspec import Struct
@@ -36,9 +36,14 @@ class Message(Struct, frozen=True):
     id: Id | None
 
 
+def is_object(value: object) -> TypeGuard[dict[str, Any]]:
+    """Whether parsed JSON is an object."""
+    return type(value) is dict
+
+
 def readable_id(body: object) -> Id | None:
     """The id an error answer must carry, or None when the body has no usable one (basic/index, Responses)."""
-    value = body.get("id") if type(body) is dict else None
+    value: object = body.get("id") if is_object(body) else None
     if type(value) is str:
         return value if len(value) <= MAX_ID else None
     return value if type(value) is int and abs(value) < 1 << 63 else None
@@ -46,15 +51,15 @@ def readable_id(body: object) -> Id | None:
 
 def message(body: object) -> Message:
     """Check the envelope. Raises `Fault` for batches, posted responses and anything that is not one request."""
-    if type(body) is not dict:
+    if not is_object(body):
         raise Fault("invalid_request", "it is not one JSON object")
     if body.get("jsonrpc") != "2.0":
         raise Fault("invalid_request", 'member "jsonrpc" must be "2.0"')
-    method = body.get("method")
+    method: object = body.get("method")
     if type(method) is not str or not method or len(method) > MAX_METHOD:
         raise Fault("invalid_request", 'member "method" must be a short string')
-    params = body.get("params", {})
-    if type(params) is not dict:
+    params: object = body.get("params", {})
+    if not is_object(params):
         raise Fault("invalid_request", 'member "params" must be an object')
     if "id" not in body:
         return Message(method, params, None)

@@ -169,12 +169,13 @@ class McpDoor:
         return self._results.tools(page.tools, page.following, modern=turn.modern)
 
     async def _call(self, turn: Turn, principal: Principal, params: dict[str, Any]) -> bytes:
-        name, arguments = params.get("name"), params.get("arguments")
+        name: object = params.get("name")
+        arguments: object = params.get("arguments")
         if type(name) is not str:
             raise wire.Fault("invalid_params", "params.name must be a string")
         if arguments is None:
             arguments = {}
-        if type(arguments) is not dict:
+        if not wire.is_object(arguments):
             raise wire.Fault("invalid_params", "params.arguments must be an object")
         asked = Asked(
             principal=principal,
@@ -211,8 +212,8 @@ def _parsed(body: bytes) -> object:
 
 
 def _traceparent(params: dict[str, Any]) -> str:
-    meta = params.get("_meta")
-    value = meta.get("traceparent") if type(meta) is dict else None
+    meta: object = params.get("_meta")
+    value: object = meta.get("traceparent") if wire.is_object(meta) else None
     return value if type(value) is str and len(value) == _TRACEPARENT else ""
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import jsonschema_rs
 
@@ -93,5 +93,5 @@ def _field(path: list[str]) -> str:
 
 def _shown(value: object) -> str:
     """A schema's own value, short enough for a sentence."""
-    text = ", ".join(str(item) for item in value) if isinstance(value, list) else str(value)
+    text = ", ".join(map(str, cast("list[object]", value))) if isinstance(value, list) else str(value)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."

@@ -34,7 +34,8 @@ class Guard:
 
     def _marked(self, outcome: Outcome) -> Outcome:
         oversize = _size(outcome.structured) > self._cap
-        content, was_cut = [], oversize
+        content: list[dict[str, Any]] = []
+        was_cut = oversize
         left = self._cap
         for block in outcome.content:
             marked, used, cut_here = self._block(block, left)

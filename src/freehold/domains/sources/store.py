@@ -27,7 +27,7 @@ async def find(scope: Scope, name: str) -> StoredDocument | None:
 async def digests(scope: Scope) -> dict[str, str]:
     """Digest by source name, without reading the documents."""
     rows = await scope.all(sa.select(source_documents.c.name, source_documents.c.digest))
-    return {row[0]: row[1] for row in rows}
+    return {row.name: row.digest for row in rows}
 
 
 async def put(scope: Scope, stored: StoredDocument) -> None:
