@@ -11,6 +11,7 @@ from document import document
 from serve import listener, serve
 
 from freehold import Freehold
+from freehold.cli.serving import settle_memory
 from freehold.settings import PlanSettings, Settings, SourceSettings
 
 COUNTED_NEVER_EMPTY = PlanSettings(calls_per_day=10**12, per_second=10**6, burst=10**6)
@@ -51,6 +52,7 @@ def main(kind: str, argument: str, folder: Path) -> None:
         administration = server.application.administration
         await administration.create_tenant(TENANT)
         token = await administration.mint_token(TENANT, "agent", scopes=("mcp:read", "mcp:write"), expires_in=3600)
+        settle_memory()  # as `freehold serve` does
         return {"token": token}
 
     serve(server.asgi, bound, facts=facts)

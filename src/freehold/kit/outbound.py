@@ -58,7 +58,7 @@ class GuardedClient:
         """
         origin, target = _split(request.url)
         pool = self._pools.get(origin) or self._pool(origin)
-        deadline = asyncio.get_running_loop().time() + seconds
+        deadline = pool.loop.time() + seconds
         errand = _Errand(_compose(request, target, pool.authority), request.method, deadline, cap)
         await pool.enter(deadline)
         try:
@@ -88,9 +88,8 @@ class GuardedClient:
         return await self._exchange(pool, await self._connect(pool, errand.deadline), errand)
 
     async def _exchange(self, pool: "_Pool", connection: Connection, errand: "_Errand") -> Answer:
-        loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[None] = loop.create_future()
-        timer = loop.call_at(errand.deadline, connection.fail, "timeout")
+        waiter: asyncio.Future[None] = pool.loop.create_future()
+        timer = pool.loop.call_at(errand.deadline, connection.fail, "timeout")
         connection.begin(errand.data, waiter, cap=errand.cap, bodiless=errand.method == "HEAD")
         try:
             await waiter
@@ -202,10 +201,11 @@ class _Errand(NamedTuple):
 class _Pool:
     """The connections to one origin, and the queue for them."""
 
-    __slots__ = ("_most", "_waiting", "authority", "busy", "host", "idle", "open", "over", "port", "tls")
+    __slots__ = ("_most", "_waiting", "authority", "busy", "host", "idle", "loop", "open", "over", "port", "tls")
 
     def __init__(self, host: str, port: int, authority: str, *, tls: bool, most: int) -> None:
         self.host, self.port, self.authority, self.tls = host, port, authority, tls
+        self.loop = asyncio.get_running_loop()  # kept: asking for it costs a system call before Python 3.12
         self.busy = 0
         self.over = False
         self.idle: list[Connection] = []

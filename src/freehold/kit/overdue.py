@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 TICK: Final = 0.05
 """Seconds between looks, and so how late an act may be."""
@@ -24,13 +24,25 @@ class Overdue:
         self._monotonic = monotonic
         self._due: dict[Lasting, float] = {}
         self._looking = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop of its first use, which it belongs to. Asking asyncio for it costs a system call before Python 3.12."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        return self._loop
+
+    def task(self) -> "asyncio.Task[Any] | None":
+        """The task that is running."""
+        return asyncio.current_task(self.loop)
 
     def begin(self, thing: Lasting, due: float) -> None:
         """Call `thing.late()` within a tick after `due`, unless it ends before."""
         self._due[thing] = due
         if not self._looking:
             self._looking = True
-            asyncio.get_running_loop().call_later(TICK, self._look)
+            self.loop.call_later(TICK, self._look)
 
     def end(self, thing: Lasting) -> None:
         """It is over."""
@@ -44,4 +56,4 @@ class Overdue:
                 thing.late()
         self._looking = bool(self._due)
         if self._looking:
-            asyncio.get_running_loop().call_later(TICK, self._look)
+            self.loop.call_later(TICK, self._look)

@@ -191,7 +191,7 @@ class McpDoor:
 
     async def _unless_gone(self, work: Awaitable[bytes], receive: Receive) -> bytes:
         """Await `work`, cancelling it when the client closes the connection (2026-07-28, cancellation by disconnect)."""
-        watched = _Watched(receive)
+        watched = _Watched(receive, self._overdue.task())
         self._overdue.begin(watched, self._monotonic() + _WATCH_AFTER)
         try:
             return await work
@@ -222,10 +222,10 @@ class _Watched:
 
     __slots__ = ("_gone", "_receive", "_task", "_watcher")
 
-    def __init__(self, receive: Receive) -> None:
-        """Of the task that runs it."""
+    def __init__(self, receive: Receive, task: "asyncio.Task[Any] | None") -> None:
+        """`task` runs the call."""
         self._receive = receive
-        self._task = asyncio.current_task()
+        self._task = task
         self._watcher: asyncio.Task[None] | None = None
         self._gone = False
 

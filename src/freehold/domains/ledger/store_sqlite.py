@@ -24,7 +24,8 @@ _LITE_ENTRIES: Final = {
 }
 """Statements by how many rows they insert: each step of a statement gives up the interpreter, and a busy loop is slow to give it back."""
 _LITE_BLOCK: Final = f"INSERT INTO ledger_blocks ({', '.join(BLOCK)}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608  same
-_CHECKPOINT_ROWS: Final = 4_000
+_CHECKPOINT_ROWS: Final = 20_000
+"""Rows between checkpoints, some 20 MB of log: while one runs, the disk holds up commits, so they are few."""
 _MOST_FRAMES: Final = 16_384
 """Pages of 4 KiB the log may have before the writer waits."""
 _LITE_HOLDS: Final = "SELECT 1 FROM ledger_blocks WHERE writer = ? AND block = ? AND digest = ?"

@@ -99,12 +99,14 @@ class Ledger:
         self._open = False
         self._closing = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop
 
     async def start(self) -> None:
         """Connect and begin to take entries. Raises `Unavailable` when the book cannot be written."""
         await self._appender.open()
+        self._loop = asyncio.get_running_loop()  # kept: asking for it costs a system call before Python 3.12
         self._open = True
-        self._task = asyncio.get_running_loop().create_task(self._run(), name="ledger")
+        self._task = self._loop.create_task(self._run(), name="ledger")
 
     async def close(self) -> None:
         """Take no more, write what was taken, let go. Any number of times."""
@@ -133,7 +135,7 @@ class Ledger:
         """Gather the entry. A caller that is cancelled drops the future, never the entry."""
         if not self._open or len(self._gathering) >= self._most:
             raise _refusal()
-        noted = asyncio.get_running_loop().create_future()
+        noted = self._loop.create_future()
         self._gathering.append((entry, noted))
         if self._idle is not None:
             self._wake()

@@ -29,7 +29,7 @@ class Resilience:
             raise Refusal("overloaded", retry_after=1)
         self._flying[source] += 1
         self._mine[mine] += 1
-        flight = _Flight()
+        flight = _Flight(self._overdue.task())
         self._overdue.begin(flight, call.deadline)
         try:
             return await nxt(call)
@@ -55,10 +55,10 @@ class _Flight:
 
     __slots__ = ("_cancelled", "_cancelling", "_task")
 
-    def __init__(self) -> None:
+    def __init__(self, task: "asyncio.Task[Any] | None") -> None:
         """Remember the task and how often others want it cancelled already."""
-        self._task: asyncio.Task[Any] | None = asyncio.current_task()
-        self._cancelling = self._task.cancelling() if self._task is not None else 0
+        self._task = task
+        self._cancelling = task.cancelling() if task is not None else 0
         self._cancelled = False
 
     def late(self) -> None:
