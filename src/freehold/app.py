@@ -3,6 +3,7 @@
 The only module that sees both the settings and the parts; constructors below get plain values."""
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -62,6 +63,11 @@ from freehold.web.mcp import McpDoor
 from freehold.web.ops import OpsDoor
 from freehold.web.wellknown import WellKnown
 
+KEY_SECONDS: Final = 30 * 86_400.0
+"""Age at which a signing key gets its successor."""
+_HOUR: Final = 3_600.0
+_log = logging.getLogger("freehold")
+
 CORRIDOR: Final = ("observed", "limits", "guard", "resilience", "vault")
 """The steps of a call, outermost first."""
 
@@ -106,6 +112,7 @@ class Application:
         self._corridor()
         self.asgi = Asgi(self._routes(), running=self.running, start=self._start)
         self._ready = False
+        self._renewing: asyncio.Task[None] | None = None
         self._when_ready: list[Callable[[], None]] = []
 
     # the parts, ground floor first
@@ -118,6 +125,7 @@ class Application:
         self.seal = Seal(self._master_key, self._randomness)
         self.outbound: Outbound = GuardedClient(settings.outbound_allow)
         self.metrics = Metrics()
+        self.metrics.gauge("freehold_ready", "1 while the server takes new work.", lambda: float(self._ready))
         self.overdue = Overdue(self.clock.monotonic)
         self._spans: Spans | None = otlp(settings.otlp_endpoint, settings.name) if settings.otlp_endpoint else None
 
@@ -157,6 +165,7 @@ class Application:
         settings = self.settings
         self.ledger = Ledger(self.db, clock=self.clock, ids=self.ids, durability=settings.ledger_durability)
         self.book = Book(self.db)
+        self.metrics.gauge("freehold_ledger_waiting", "Entries not yet on their way into the book.", lambda: float(self.ledger.waiting))
         plans = {name: Plan(name=name, **one.model_dump()) for name, one in settings.plans.items()}
         steps = {
             "observed": Observed(self.metrics, clock=self.clock, tracer=OpenTelemetry(self._spans) if self._spans is not None else None),
@@ -274,6 +283,7 @@ class Application:
         except BaseException:
             await self._close()
             raise
+        self._renewing = asyncio.get_running_loop().create_task(self._renew_keys(), name="keys")
         self._ready = True
         for tell in self._when_ready:
             tell()
@@ -291,6 +301,8 @@ class Application:
     async def stop(self) -> None:
         """Take no new work and close everything; for a mounted application whose host has no lifespan for it."""
         self._ready = False
+        if self._renewing is not None:
+            self._renewing.cancel()
         await self.changes.close()
         await self.roster.close()
         await self._close()
@@ -312,6 +324,16 @@ class Application:
     def _master_key(self) -> bytes:
         given = self.settings.master_key.get_secret_value()
         return bytes.fromhex(given) if given else master_key(self.settings.data / "master.key", self._randomness)
+
+    async def _renew_keys(self) -> None:
+        """Once an hour, see whether a signing key is due for its successor."""
+        while True:
+            try:
+                for purpose in ("access", "service"):
+                    await self.signing_keys.renew(purpose, after=KEY_SECONDS)
+            except (Unavailable, Misconfigured) as fault:
+                _log.warning("keys not renewed", extra={"code": "keys_not_renewed", "error": type(fault).__name__})
+            await asyncio.sleep(_HOUR)
 
     def _changed(self) -> None:
         """Control-plane rows may have changed: ask again at once, and follow documents another process refreshed."""

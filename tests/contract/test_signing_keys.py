@@ -127,3 +127,21 @@ async def test_a_token_has_a_longest_life(house: House) -> None:
     with pytest.raises(ValueError, match="86400"):
         await house.token(seconds=86_401)
     assert await code_of(house.token(scopes=["a b"])) == "scope_invalid"
+
+
+async def test_a_key_is_renewed_when_it_is_old(house: House, database_url: str) -> None:
+    """After its age a key gets one successor, whichever replicas look, and before it none."""
+    others = [build(connect(database_url), house.clock) for _ in range(3)]
+    replicas = [house.signing, *(each.signing for each in others)]
+    first = (await house.signing.current("service")).public.kid
+    house.clock.advance(99)
+    assert await asyncio.gather(*(each.renew("service", after=100) for each in replicas)) == [False] * 4
+    house.clock.advance(2)
+    assert sorted(await asyncio.gather(*(each.renew("service", after=100) for each in replicas))) == [False, False, False, True]
+    house.signing.forget()
+    kids = [each["kid"] for each in (await house.signing.published("service"))["keys"]]
+    assert len(kids) == 2
+    assert kids[0] == first
+    assert (await house.signing.current("service")).public.kid == first
+    for each in others:
+        await each.db.close()

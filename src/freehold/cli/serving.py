@@ -1,24 +1,31 @@
 """`freehold serve`: one uvicorn server around the application, drained on SIGTERM."""
 
+import asyncio
 import errno
 import gc
 import logging
+import math
 import signal
 import socket
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import typer
 
 from freehold.app import Application, build
 from freehold.cli.asking import REFUSED, settings_of
-from freehold.kit.errors import Misconfigured
+from freehold.core.refusals import Refusal
+from freehold.kit.errors import Misconfigured, Unavailable
 from freehold.kit.logs import configure
 
 if TYPE_CHECKING:
+    from uvicorn import Server
+
     from freehold.settings import Settings
+
+_BACKLOG: Final = 2048
 
 
 def serve(config: Path | None, *, host: str | None, port: int | None) -> int:
@@ -26,13 +33,13 @@ def serve(config: Path | None, *, host: str | None, port: int | None) -> int:
     try:
         settings = settings_of(config, host=host, port=port)
         return listen(build(settings))
-    except Misconfigured as fault:
+    except (Misconfigured, Unavailable, Refusal) as fault:
         typer.echo(f"freehold: {fault}", err=True)
         return REFUSED
 
 
 def listen(application: Application) -> int:
-    """Listen until told to stop; 0 after a clean stop, 1 when the start was refused."""
+    """Listen until told to stop; 0 after a clean stop. A start that is refused raises `Misconfigured`, `Unavailable` or `Refusal`."""
     import uvicorn
 
     settings = application.settings
@@ -44,29 +51,42 @@ def listen(application: Application) -> int:
         loop="uvloop" if sys.platform != "win32" else "asyncio",
         http="httptools",
         ws="none",
-        lifespan="on",
+        lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_graceful_shutdown=int(settings.drain_seconds) or None,
+        timeout_graceful_shutdown=math.ceil(settings.drain_seconds),
         timeout_keep_alive=75,
-        backlog=2048,
+        backlog=_BACKLOG,
     )
-    server = uvicorn.Server(config)
     application.on_ready(settle_memory)
     application.on_ready(lambda: typer.echo(f"Freehold serves {settings.resource} (listening on {_name(bound)}).", err=True))
-    # uvicorn raises the signal again once it has drained; by then it has done its work
-    signal.signal(signal.SIGTERM, _done)
-    signal.signal(signal.SIGINT, _done)
-    server.run(sockets=[bound])
-    return 0 if server.started else REFUSED
+    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGINT, _leave)
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(_served(application, uvicorn.Server(config), bound))
+    return 0
+
+
+async def _served(application: Application, server: "Server", bound: socket.socket) -> None:
+    """Not by uvicorn's lifespan, which would turn the reason of a refused start into a log line."""
+    async with application.running():
+        # uvicorn raises the signal again once it has drained; by then it has done its work
+        signal.signal(signal.SIGTERM, _done)
+        signal.signal(signal.SIGINT, _done)
+        await server.serve(sockets=[bound])
 
 
 def settle_memory() -> None:
     """What the start made lives as long as the process: full collections need not walk it again, which would hold up every call."""
     gc.collect()
     gc.freeze()
+
+
+def _leave(number: int, frame: FrameType | None) -> NoReturn:
+    """Nothing was accepted yet."""
+    raise SystemExit(0)
 
 
 def _done(number: int, frame: FrameType | None) -> None:
@@ -80,6 +100,7 @@ def bind(settings: "Settings") -> socket.socket:
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((settings.host, settings.port))
+        bound.listen(_BACKLOG)  # at once: only now is the port ours alone, and who comes while we start waits instead of being refused
     except OSError as fault:
         bound.close()
         if fault.errno == errno.EADDRINUSE:

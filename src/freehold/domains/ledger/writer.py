@@ -117,6 +117,11 @@ class Ledger:
             await asyncio.shield(self._task)
         await self._appender.close()
 
+    @property
+    def waiting(self) -> int:
+        """Entries handed in and not yet on their way into the book."""
+        return len(self._gathering)
+
     async def check(self) -> None:
         """Raise `Unavailable` when an entry handed in now would be refused."""
         if not self._open:

@@ -88,6 +88,21 @@ class SigningKeys:
         await self._changes.announce()
         return kid
 
+    async def renew(self, purpose: Purpose, *, after: float) -> bool:
+        """Make the next key when the newest is older than `after` seconds; of several processes one does."""
+        if (await self._keys(purpose))[-1].created_at + after > self._clock.now():
+            return False
+        async with self._db.system(write=True) as scope:
+            await self._changes.bump(scope)
+            newest = max((row.created_at for row in await store.signing(scope, self._clock.now()) if row.purpose == purpose), default=None)
+            due = newest is not None and newest + after <= self._clock.now()
+            if due:
+                await self._add(scope, purpose)
+        if due:
+            self.forget()
+            await self._changes.announce()
+        return due
+
     def forget(self) -> None:
         """Read the keys again at the next use."""
         self._held = None
