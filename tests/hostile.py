@@ -247,6 +247,7 @@ class Authority:
         self._name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Test Authority")])
         constraints = x509.BasicConstraints(ca=True, path_length=0)
         builder = self._builder(self._name, self._key, days=1).add_extension(constraints, critical=True)
+        builder = builder.add_extension(_signs_certificates(), critical=True)
         self._certificate = builder.sign(self._key, hashes.SHA256())
 
     def trusting(self) -> ssl.SSLContext:
@@ -275,7 +276,16 @@ class Authority:
         now = datetime.now(UTC)
         builder = x509.CertificateBuilder().subject_name(subject).issuer_name(self._name).public_key(key.public_key())
         builder = builder.serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(days=2))
+        builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        builder = builder.add_extension(issuer, critical=False)
         return builder.not_valid_after(now + timedelta(days=days))
+
+
+def _signs_certificates() -> x509.KeyUsage:
+    signs = {"key_cert_sign": True, "crl_sign": True}
+    other = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
+    return x509.KeyUsage(**signs, **dict.fromkeys((*other, "encipher_only", "decipher_only"), False))
 
 
 def _general(name: str) -> x509.GeneralName:

@@ -198,9 +198,11 @@ def _literal(bracketed: str) -> str | None:
     if not bracketed.endswith("]") or "%" in bracketed:
         return None
     try:
-        return str(IPv6Address(bracketed[1:-1]))
+        address = IPv6Address(bracketed[1:-1])
     except ValueError:
         return None
+    # Python 3.13 began to write a mapped address with dots; one spelling on every version
+    return f"::ffff:{int(address) >> 16 & 0xFFFF:x}:{int(address) & 0xFFFF:x}" if address.ipv4_mapped else str(address)
 
 
 def allowed(ip: str, port: int, *, exceptions: Exceptions = NONE, host: str = "") -> bool:
