@@ -67,29 +67,29 @@ class Generator:
         return None
 
     def _value(self, schema: object, depth: int) -> Any:
-        if not isinstance(schema, dict):
-            return self._random.choice(_HARD)
-        node = self._resolved(schema, 0)
-        if "const" in node:
-            return node["const"]
-        if "enum" in node:
-            return self._random.choice(node["enum"])
+        node = self._resolved(schema, 0) if isinstance(schema, dict) else {"type": "string"}
+        if "const" in node or "enum" in node:
+            return self._random.choice(node.get("enum") or [node["const"]])
         kind = self._kind(node)
         if kind == "object":
             return self._object(node, self._random.randint(0, 2) if depth < _DEEPEST else 0, depth)
         if kind == "array":
             return self._array(node, depth)
+        return self._scalar(node, kind)
+
+    def _scalar(self, node: Json, kind: str) -> Any:
+        if kind == "string":
+            return self._text(node)
         if kind in {"integer", "number"}:
             return self._number(node, whole=kind == "integer")
-        return {"boolean": self._random.random() < 0.5, "null": None}.get(kind) if kind != "string" else self._text(node)  # noqa: PLR2004  a coin
+        return self._random.choice((True, False)) if kind == "boolean" else None
 
     def _kind(self, node: Json) -> str:
         kinds = node.get("type")
         if isinstance(kinds, str):
             return kinds
         if isinstance(kinds, list):
-            named = [kind for kind in kinds if kind != "null"]
-            return "null" if not named or (len(named) < len(kinds) and self._random.random() < 0.1) else self._random.choice(named)  # noqa: PLR2004  seldom
+            return self._random.choice(kinds)
         return "object" if "properties" in node else "array" if "items" in node else "string"
 
     def _resolved(self, schema: Json, depth: int) -> Json:

@@ -1,6 +1,7 @@
 """Administrative acts: each done by its room, then recorded in the ledger as a deed. Used by the command line and the demo."""
 
 import getpass
+import os
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -112,4 +113,12 @@ class Administration:
         return token
 
     async def _record(self, tenant: str, act: str, on: str) -> None:
-        await self._recorder.deed(Deed(tenant=tenant, act=act, on=on, actor=f"cli:{getpass.getuser()}", at=self._clock.now()))
+        await self._recorder.deed(Deed(tenant=tenant, act=act, on=on, actor=f"cli:{_user()}", at=self._clock.now()))
+
+
+def _user() -> str:
+    """The operating system's name for whoever runs this; a container's may have none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return str(os.getuid()) if hasattr(os, "getuid") else "unknown"

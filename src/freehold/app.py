@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -60,7 +60,7 @@ from freehold.web.asgi import Asgi
 from freehold.web.edges import Edges
 from freehold.web.identity import Identity
 from freehold.web.mcp import McpDoor
-from freehold.web.ops import OpsDoor
+from freehold.web.ops import OpsDoor, explain
 from freehold.web.wellknown import WellKnown
 
 KEY_SECONDS: Final = 30 * 86_400.0
@@ -155,6 +155,7 @@ class Application:
             apis=self.apis,
             offer=self._offer,
             cap=settings.upstream_cap,
+            folder=settings.folder,
         )
 
     def _offer(self, sources: Sequence[Source]) -> None:
@@ -262,12 +263,15 @@ class Application:
 
     async def diagnose(self) -> dict[str, str]:
         """`ok` or a sentence for each part, however many fail; changes nothing."""
-        from freehold.web.ops import explain
-
-        said = {"settings": "ok", "schema": await _explained(self._check_schema), "master key": await _explained(self._check_key)}
-        said |= {name: await explain(check) for name, check in self.checks.items() if name in {"database", "state"}}
-        for name in self.settings.sources:
-            said[f"source {name}"] = await _explained(partial(self.roster.check, name))
+        said = {"settings": "ok"}
+        if self.db.sqlite_path is not None and not self.db.sqlite_path.exists():
+            waiting = "ok, none yet: the first start makes it"
+            said["database"] = waiting if self._migrates else "There is no database yet. Run `freehold migrate`."
+        else:
+            checks = {"database": self.db.check, "schema": self._check_schema, "master key": self._check_key}
+            said |= {name: await explain(check) for name, check in checks.items()}
+        said["state"] = await explain(self.state.check)
+        said |= {f"source {name}": await explain(partial(self.roster.check, name)) for name in self.settings.sources}
         await self._close()
         return said
 
@@ -284,6 +288,7 @@ class Application:
             await self._close()
             raise
         self._renewing = asyncio.get_running_loop().create_task(self._renew_keys(), name="keys")
+        self.calls.open()
         self._ready = True
         for tell in self._when_ready:
             tell()
@@ -291,16 +296,22 @@ class Application:
     async def _open(self) -> None:
         settings = self.settings
         if self.db.dialect == "sqlite" or not settings.master_key.get_secret_value():
-            _make(settings)
-        if settings.migrate_on_start if settings.migrate_on_start is not None else self.db.dialect == "sqlite":
+            make_data_folder(settings)
+        if self._migrates:
             await migrate.migrate(settings.database)
         await self._check_schema()
         await self._check_key()
         await self.ledger.start()
 
     async def stop(self) -> None:
-        """Take no new work and close everything; for a mounted application whose host has no lifespan for it."""
+        """Take no new calls, finish those in flight within `drain_seconds`, close everything.
+
+        To be called by the host of a mounted application that has no lifespan for it.
+        """
         self._ready = False
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.settings.drain_seconds):
+                await self.calls.close()
         if self._renewing is not None:
             self._renewing.cancel()
         await self.changes.close()
@@ -314,6 +325,11 @@ class Application:
         await self.outbound.close()
         await self.state.close()
         await self.db.close()
+
+    @property
+    def _migrates(self) -> bool:
+        asked = self.settings.migrate_on_start
+        return self.db.dialect == "sqlite" if asked is None else asked
 
     async def _check_schema(self) -> None:
         await migrate.require_current(self.db)
@@ -368,18 +384,11 @@ def _hosts(settings: Settings) -> list[str]:
     return [*named, *(host.lower() for host in settings.allowed_hosts)]
 
 
-def _make(settings: Settings) -> None:
+def make_data_folder(settings: Settings) -> None:
+    """The folder, for its owner only; raises `Misconfigured` when it cannot be made."""
     try:
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as fault:
         raise Misconfigured(
             f"{settings.data} cannot be made ({fault.strerror}). Set data_dir to a folder this user may write to."
         ) from None
-
-
-async def _explained(check: Callable[[], Any]) -> str:
-    try:
-        await check()
-    except (Misconfigured, Unavailable, Refusal) as fault:
-        return str(fault)
-    return "ok"

@@ -49,9 +49,6 @@ class Freehold:
         tool needs mcp:read, a destructive one mcp:admin, any other mcp:write. Raises ValueError for a function that
         cannot be a tool.
         """
-        if "scopes" in said and said["scopes"] is not None:
-            said["scopes"] = frozenset(said["scopes"])
-
         def offer(one: Function) -> Function:
             self.functions.add(one, **said)
             return one

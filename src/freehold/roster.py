@@ -4,9 +4,13 @@ Part of the roof: the one place where OpenAPI documents, Python functions and in
 
 import asyncio
 import logging
+import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, Protocol, cast, runtime_checkable
 
 from msgspec import Struct
 
@@ -16,12 +20,14 @@ from freehold.domains.sources.functions import Functions
 from freehold.domains.sources.load import Loader, OpenApiSpec
 from freehold.domains.sources.port import Source
 from freehold.kit.errors import Misconfigured, Unavailable
-from freehold.kit.http import Request
+from freehold.kit.http import Request, SendFailed
 from freehold.kit.inprocess import InProcess
-from freehold.kit.json import strict
+from freehold.kit.json import NotStrict, strict
 
 _log = logging.getLogger("freehold.roster")
 _DOCUMENT_SECONDS: Final = 30.0
+_OK: Final = 200
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
 
 class InProcessApi(Struct, frozen=True, kw_only=True):
@@ -41,6 +47,14 @@ class PythonSpec(Struct, frozen=True, kw_only=True):
 
 
 NamedSource = OpenApiSpec | PythonSpec
+
+
+@runtime_checkable
+class Offering(Protocol):
+    """What this needs of a `freehold.Freehold`."""
+
+    functions: Functions
+    apis: list[InProcessApi]
 
 
 class KnownSource(Struct, frozen=True):
@@ -66,8 +80,12 @@ class Roster:
         apis: Sequence[InProcessApi],
         offer: Callable[[Sequence[Source]], None],
         cap: int,
+        folder: Path | None = None,
     ) -> None:
-        """`offer` takes the sources once they are built; `cap` bounds an in-process application's document."""
+        """`offer` takes the sources once they are built; `cap` bounds an in-process application's document.
+
+        Modules of Python sources are looked for in `folder` too, after every other place.
+        """
         self._loader = loader
         self._documents = documents
         self._named = named
@@ -75,10 +93,12 @@ class Roster:
         self._apis = apis
         self._offer = offer
         self._cap = cap
+        self._folder = "" if folder is None else str(folder)
         self._sources: tuple[Source, ...] = ()
         self._in_process_apis: dict[str, Source] = {}
         self._digests: dict[str, str] = {}
         self._following: asyncio.Task[None] | None = None
+        self._heard = False
 
     async def load(self) -> None:
         """Build and offer. Raises `Refusal` or `Misconfigured` for the first source that cannot be had."""
@@ -91,13 +111,19 @@ class Roster:
             else:
                 source, digests[spec.name] = await self._loader.openapi(spec)
                 built.append(source)
+        _check_names(built)
         self._sources, self._digests = tuple(built), digests
         self._offer(self._sources)
 
-    def follow(self) -> None:
-        """Look, in the background, whether another process refreshed a document, and load again if so."""
+    def follow(self) -> asyncio.Task[None]:
+        """Look, in the background, whether another process refreshed a document, and load again if so.
+
+        What is heard of while looking is looked at afterwards: the look may have passed it already.
+        """
+        self._heard = True
         if self._following is None or self._following.done():
             self._following = asyncio.get_running_loop().create_task(self._follow())
+        return self._following
 
     async def close(self) -> None:
         """Stop following and close every source."""
@@ -130,11 +156,20 @@ class Roster:
         """Raise `Refusal` or `Misconfigured` when a named source could not be loaded now."""
         spec = self._named[name]
         if isinstance(spec, PythonSpec):
-            _imported(spec)
-        elif await self._documents.stored(spec.name, spec.location) is None:
-            await self._documents.read(spec.location)
+            self._imported(spec)
+            return
+        kept = None
+        with suppress(Unavailable, Misconfigured):  # the database's own check says what is wrong with it
+            kept = await self._documents.stored(spec.name, spec.location)
+        if kept is None:
+            await self._loader.check(spec)
 
     async def _follow(self) -> None:
+        while self._heard:
+            self._heard = False
+            await self._look()
+
+    async def _look(self) -> None:
         try:
             current = await self._documents.digests()
             if any(current.get(name) != digest for name, digest in self._digests.items()):
@@ -143,9 +178,22 @@ class Roster:
             _log.warning("sources not followed", extra={"code": "source_stale", "error": type(fault).__name__})
 
     async def _from_python(self, spec: PythonSpec) -> list[Source]:
-        found = _imported(spec)
-        sources: list[Source] = [found.functions] if found.functions.tools else []
+        found = self._imported(spec)
+        sources: list[Source] = [found.functions.named(spec.name)] if found.functions.tools else []
         return sources + [await self._in_process(api) for api in found.apis]
+
+    def _imported(self, spec: PythonSpec) -> Offering:
+        if self._folder and self._folder not in sys.path:
+            sys.path.append(self._folder)
+        module, _, attribute = spec.place.partition(":")
+        try:
+            found: object = getattr(import_module(module), attribute or "app")
+        except (ImportError, AttributeError) as fault:
+            why = f"{spec.place} cannot be imported ({fault}). Write it as package.module:name, a module beside freehold.toml or installed."
+            raise Misconfigured(f"sources.{spec.name}: {why}") from None
+        if not isinstance(found, Offering):
+            raise Misconfigured(f"sources.{spec.name}: {spec.place} is not a freehold.Freehold. Name the object that has the tools.")
+        return found
 
     async def _in_process(self, api: InProcessApi) -> Source:
         """Built once: its document is part of this process, and its lifespan must not begin twice."""
@@ -154,17 +202,30 @@ class Roster:
         return self._in_process_apis[api.name]
 
     async def _build_in_process(self, api: InProcessApi) -> Source:
+        if not _NAME.fullmatch(api.name):
+            mend = "Use 1 to 32 of a-z 0-9 and -, beginning with a letter or digit."
+            raise Misconfigured(f"{api.name!r} cannot be a source's name. {mend}")
         outbound = InProcess(api.app, host=f"{api.name}.internal")
-        document = api.document or (api.app.openapi() if hasattr(api.app, "openapi") else None)
-        if document is None:
-            asked = Request(method="GET", url=f"http://{api.name}.internal/openapi.json")
-            document = strict((await outbound.send(asked, seconds=_DOCUMENT_SECONDS, cap=self._cap)).body)
+        document = api.document or (api.app.openapi() if hasattr(api.app, "openapi") else await self._asked(api.name, outbound))
         return self._loader.in_process(api.name, document, outbound)
 
+    async def _asked(self, name: str, outbound: InProcess) -> dict[str, Any]:
+        asked = Request(method="GET", url=f"http://{name}.internal/openapi.json")
+        try:
+            answer = await outbound.send(asked, seconds=_DOCUMENT_SECONDS, cap=self._cap)
+            found: object = strict(answer.body) if answer.status == _OK else None
+        except (SendFailed, NotStrict):
+            found = None
+        if not isinstance(found, dict):
+            mend = "Pass it as app.api(name, application, document=...)."
+            raise Misconfigured(f"The application {name} gives no OpenAPI document at /openapi.json. {mend}")
+        return cast("dict[str, Any]", found)
 
-def _imported(spec: PythonSpec) -> Any:
-    module, _, attribute = spec.place.partition(":")
-    try:
-        return getattr(import_module(module), attribute or "app")
-    except (ImportError, AttributeError) as fault:
-        raise Misconfigured(f"sources.{spec.name}: {spec.place} cannot be imported ({fault}). Write it as package.module:name.") from None
+
+def _check_names(sources: Sequence[Source]) -> None:
+    """A call finds its source by name."""
+    names = [source.name for source in sources]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        mend = f"Give [sources.{twice[0]}], Freehold(name=...) or app.api(...) another name."
+        raise Misconfigured(f"Two sources are named {twice[0]!r}. {mend}")

@@ -188,7 +188,7 @@ def _file(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        return tomllib.loads(path.read_text())
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise Misconfigured(f"There is no {path}. Make one with `freehold init --openapi FILE|URL`.") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
@@ -217,11 +217,10 @@ def _listed(text: str) -> list[str]:
 
 def _secret(variable: str, path: Path) -> str:
     try:
-        return path.read_text().strip()
-    except OSError as fault:
-        raise Misconfigured(
-            f"{variable} names {path}, which cannot be read ({fault.strerror}). Check the path and its permissions."
-        ) from None
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as fault:
+        why = fault.strerror if isinstance(fault, OSError) else "not UTF-8 text"
+        raise Misconfigured(f"{variable} names {path}, which cannot be read ({why}). Check the path and its permissions.") from None
 
 
 def _sentences(fault: ValidationError, path: Path | None) -> str:
@@ -254,7 +253,11 @@ def unsafe(settings: Settings) -> list[str]:
 
 
 def _addresses(settings: Settings) -> list[str]:
-    public = urlsplit(settings.base)
+    try:
+        public = urlsplit(settings.base)
+        _ = public.port
+    except ValueError as fault:
+        return [f"public_url is not an address ({fault}). Write scheme and host only, like https://mcp.example.com."]
     if public.scheme not in {"http", "https"} or not public.hostname or public.query or public.fragment or public.path not in {"", "/"}:
         return ["public_url must be scheme and host only, like https://mcp.example.com."]
     if settings.host not in LOOPBACK and not settings.public_url:

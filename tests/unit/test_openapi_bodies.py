@@ -48,6 +48,19 @@ def test_json_bodies_in_every_name(written: str, arrives: str) -> None:
     assert sent(tool, {"a": [1, None, {"b": "ü"}]}) == (arrives, '{"a":[1,null,{"b":"ü"}]}'.encode())
 
 
+@pytest.mark.parametrize("written", ["application/json;\r\n charset=utf-8", "application/jsön", "application/json; charset=\r\nX-Evil: 1"])
+def test_a_media_type_stays_in_its_line(written: str) -> None:
+    """What a document calls a media type and is none is not sent as one, neither for the body nor for a part (OA-03)."""
+    assert sent(takes({"type": "object"}, media_type=written), {"body": {}})[0] == "application/json"
+    schema = {"type": "object", "properties": {"a": {"type": "object"}}}
+    form = takes(schema, media_type="multipart/form-data", media={"encoding": {"a": {"contentType": written}}})
+    ((part, _),) = parts(*sent(form, {"a": {}}))
+    assert {name.lower(): str(value) for name, value in part.items()} == {
+        "content-disposition": 'form-data; name="a"',
+        "content-type": "application/json",
+    }
+
+
 def test_a_json_patch_is_one_argument() -> None:
     """Its body is a list."""
     tool = takes({"type": "array", "items": {"type": "object"}}, media_type="application/json-patch+json")

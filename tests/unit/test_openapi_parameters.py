@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freehold.core.refusals import Refusal
-from tests.documents import BASE, LAW, only, parameter, request
+from freehold.core.tool import Tool
+from freehold.kit.http import Request, with_defaults
+from tests.documents import BASE, LAW, only, parameter, request, why_skipped
 
 COLOURS = ["blue", "black & white"]
 RGB = {"R": 100, "G": 200}
@@ -254,3 +256,55 @@ def test_credentials_go_along_and_win_over_arguments() -> None:
     assert ("Authorization", "Bearer t") in headers
     assert [value for name, value in headers if name.lower() == "x-tenant"] == ["acme"]
     assert ("x-other", "o") in headers
+
+
+def test_path_parameters_the_document_forgot_stand_in_the_order_of_the_path() -> None:
+    """Every replica must list the same bytes, so nothing may depend on how this process hashes text."""
+    names = ["zulu", "alpha", "mike", "kilo", "tango", "bravo", "hotel", "echo"]
+    path = "".join(f"/{{{name}}}" for name in names)
+    assert list(only({f"{path}?last={{oscar}}": {"get": {}}}).input_schema["properties"]) == [*names, "oscar"]
+
+
+@pytest.mark.parametrize("name", ["X-HTTP-Method-Override", "X-Http-Method", "x-method-override"])
+def test_an_operation_that_must_override_its_method_is_skipped(name: str) -> None:
+    """Left out, the API would do something else than asked; sent, the tool would do something else than its kind says (OA-07)."""
+    constant = parameter(name, "header", {"type": "string", "enum": ["GET"]}, required=True)
+    assert why_skipped({"/search": {"post": {"parameters": [constant]}}}) == f"it needs {name}, which changes what its method means"
+
+
+@pytest.mark.parametrize("said", ["00-" + "a" * 49 + "\r\n1", "é" * 55, "0" * 55, "00-" + "A" * 32 + "-" + "b" * 16 + "-01", ""])
+def test_a_trace_context_that_is_none_is_left_out(said: str) -> None:
+    """It comes from the caller's message and must neither break its header nor the call (OA-03, W3C Trace Context 4.2)."""
+    operation = only({"/a": {"get": {}}}).operation
+    assert "traceparent" not in dict(operation.request({}, (), said, "").headers)
+    good = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
+    assert dict(operation.request({}, (), good, "").headers)["traceparent"] == good
+
+
+ANYTHING = st.text(st.characters(exclude_categories=()), min_size=1, max_size=12)
+"""Also half characters, which strict JSON refuses before they get here."""
+
+
+@LAW
+@given(ANYTHING, ANYTHING)
+def test_what_is_composed_can_be_sent(text: str, other: str) -> None:
+    """Whatever the arguments and the caller's trace context hold, the client accepts the request, or a `Refusal` names the argument."""
+    parameters = [parameter("id", "path"), parameter("q", "query", {}), parameter("X-Own", "header", {}), parameter("c", "cookie", {})]
+    tool = only({"/x/{id}": {"post": {"parameters": parameters, "requestBody": {"content": {"text/plain": {}}}}}})
+    given_ = {"id": text, "q": {other: text}, "X-Own": [other], "c": {text: other}, "body": other}
+    for arguments in (given_, {**given_, "X-Own": "plain"}):
+        made = composed(tool, arguments, text)
+        if isinstance(made, Refusal):
+            assert made.facts["field"] in arguments
+        else:
+            with_defaults(made)
+            assert made.url.isascii()
+            assert made.url.isprintable()
+
+
+def composed(tool: Tool, arguments: dict[str, Any], traceparent: str) -> Request | Refusal:
+    """The request, or why there is none."""
+    try:
+        return tool.operation.request(arguments, (), traceparent, "")
+    except Refusal as refusal:
+        return refusal

@@ -188,9 +188,8 @@ def test_headers_that_are_not_the_apis_are_not_offered() -> None:
         "bad:name",
         "bad\nname",
     ]
-    tool = only(
-        {"/a": {"get": {"parameters": [*(parameter(name, "header", required=True) for name in forbidden), parameter("X-Own", "header")]}}}
-    )
+    parameters = [parameter(name, "header", required=name != "X-HTTP-Method-Override") for name in forbidden]
+    tool = only({"/a": {"get": {"parameters": [*parameters, parameter("X-Own", "header")]}}})
     assert list(tool.input_schema["properties"]) == ["X-Own"]
 
 

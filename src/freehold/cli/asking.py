@@ -2,11 +2,12 @@
 
 import asyncio
 import json
+import re
 import sys
 from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar, cast
 
 import typer
 
@@ -24,6 +25,22 @@ Tenant = Annotated[str, typer.Option("--tenant", "-t", help="The tenant's id.")]
 
 REFUSED = 1
 MISUSED = 2
+
+_SOURCE: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+
+
+def printable(text: str, *, what: str, least: int = 0, most: int = 255) -> str:
+    """The text as it is when a token, a table and a terminal can carry it; anything else is a misuse of the command."""
+    if not least <= len(text) <= most or not text.isprintable():
+        raise typer.BadParameter(f"{what} is {least} to {most} printable characters. Choose a shorter or plainer one.")
+    return text
+
+
+def source_name(text: str) -> str:
+    """The text when a source may be named so; anything else is a misuse of the command."""
+    if not _SOURCE.fullmatch(text):
+        raise typer.BadParameter(f"{text!r} cannot be a source's name. Use 1 to 32 of a-z 0-9 and -, beginning with a letter or digit.")
+    return text
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:

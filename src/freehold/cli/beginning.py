@@ -1,16 +1,20 @@
 """`freehold init` and `freehold source add`: write freehold.toml so that the API can be served at once."""
 
 import json
+import shlex
+import tomllib
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import typer
 
+from freehold.cli.moments import counted
 from freehold.domains.sources.fetch import read
 from freehold.domains.sources.openapi.read import read as parse
 from freehold.domains.sources.openapi.tools import Compiled, compile_tools
 from freehold.kit.errors import Misconfigured
 from freehold.kit.outbound import GuardedClient
+from freehold.settings import load
 
 _HEAD = """\
 # Freehold. Every setting: docs/settings.md
@@ -34,11 +38,12 @@ async def begin(folder: Path, *, openapi: str, base_url: str | None, name: str) 
     if target.exists():
         raise Misconfigured(f"{target} is already there. Add another API with `freehold source add`, or remove the file first.")
     compiled, location = await _imported(name, openapi, base_url, folder)
-    text = _HEAD.format(allow=json.dumps([_place(compiled.base_url)])) + _section(name, location, base_url)
+    allow = ", ".join(map(_quoted, places(compiled.base_url, location)))
+    text = _HEAD.format(allow=f"[{allow}]") + _section(name, location, base_url)
     _write(target, text)
-    typer.echo(f"Wrote {target}: {len(compiled.tools)} tools from {compiled.base_url}" + _skips(compiled))
+    typer.echo(f"Wrote {target}: {counted(len(compiled.tools), 'tool')} from {compiled.base_url}" + _skips(compiled))
     typer.echo("Next:")
-    inside = "" if folder == Path() else f"cd {folder} && "
+    inside = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "
     typer.echo(f"  {inside}freehold tenant create acme --plan pro")
     typer.echo("  freehold key create --tenant acme --scope mcp:read --scope mcp:write")
     typer.echo("  freehold serve")
@@ -46,21 +51,20 @@ async def begin(folder: Path, *, openapi: str, base_url: str | None, name: str) 
 
 async def add_source(config: Path, name: str, *, openapi: str, base_url: str | None) -> None:
     """Append a source to freehold.toml, after its document has proved to import."""
-    if not config.exists():  # noqa: ASYNC240  nothing else runs on this loop
-        raise Misconfigured(f"There is no {config}. Make one with `freehold init --openapi FILE|URL`.")
-    compiled, location = await _imported(name, openapi, base_url, config.parent)
-    text = config.read_text()  # noqa: ASYNC240  nothing else runs on this loop
-    if f"[sources.{name}]" in text:
+    if name in load(config).sources:
         raise Misconfigured(f"{config} already has a source {name}. Choose another name, or edit the file.")
-    _write(config, text.rstrip("\n") + "\n" + _section(name, location, base_url))
-    typer.echo(f"Added {name}: {len(compiled.tools)} tools from {compiled.base_url}" + _skips(compiled))
-    typer.echo(f"Check that outbound_allow names {_place(compiled.base_url)} if that host is private, then restart the server.")
+    compiled, location = await _imported(name, openapi, base_url, config.parent)
+    text = config.read_text(encoding="utf-8")  # noqa: ASYNC240  nothing else runs on this loop
+    section = _section(name, location, base_url)
+    _write(config, text.rstrip("\n") + "\n" + section, else_by_hand=section)
+    typer.echo(f"Added {name}: {counted(len(compiled.tools), 'tool')} from {compiled.base_url}" + _skips(compiled))
+    hosts = " and ".join(places(compiled.base_url, location))
+    typer.echo(f"Check that outbound_allow names {hosts} where that is a private host, then restart the server.")
 
 
 async def _imported(name: str, openapi: str, base_url: str | None, folder: Path) -> tuple[Compiled, str]:
     remote = openapi.startswith(("http://", "https://"))
-    allow = [_place(openapi)] if remote else []
-    outbound = GuardedClient(allow)
+    outbound = GuardedClient(places(openapi))
     try:
         document = await read(openapi, outbound)
     finally:
@@ -75,23 +79,48 @@ def _beside(path: Path, folder: Path) -> str:
     return str(full.relative_to(base)) if full.is_relative_to(base) else str(full)
 
 
+def places(*urls: str) -> list[str]:
+    """Host, or host and port, of each URL as `outbound_allow` writes it; files and what is no URL have none."""
+    return list(dict.fromkeys(place for url in urls if (place := _place(url))))
+
+
 def _place(url: str) -> str:
-    parts = urlsplit(url)
-    return parts.netloc if parts.port is not None else str(parts.hostname)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return ""
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        return ""
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return host if port is None else f"{host}:{port}"
 
 
 def _section(name: str, location: str, base_url: str | None) -> str:
-    line = "" if base_url is None else f"base_url = {json.dumps(base_url)}\n"
-    return _SOURCE.format(name=name, openapi=json.dumps(location), base_url=line)
+    line = "" if base_url is None else f"base_url = {_quoted(base_url)}\n"
+    return _SOURCE.format(name=name, openapi=_quoted(location), base_url=line)
+
+
+def _quoted(text: str) -> str:
+    """A TOML string: JSON's, but TOML knows no surrogate pairs and takes no DEL."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _skips(compiled: Compiled) -> str:
-    return f"; {len(compiled.skipped)} operations cannot be offered, see `freehold source preview`." if compiled.skipped else "."
+    skipped = counted(len(compiled.skipped), "operation")
+    return f"; {skipped} cannot be offered, see `freehold source preview`." if compiled.skipped else "."
 
 
-def _write(target: Path, text: str) -> None:
+def _write(target: Path, text: str, *, else_by_hand: str = "") -> None:
+    """Nothing is written that could not be read again."""
+    try:
+        tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        raise Misconfigured(f"{target} does not take another section at its end. Add by hand:{else_by_hand.rstrip()}") from None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text)
+        target.write_text(text, encoding="utf-8")
     except OSError as fault:
         raise Misconfigured(f"{target} cannot be written ({fault.strerror}). Choose a folder you may write to.") from None
+    except UnicodeEncodeError:
+        raise Misconfigured(f"{target} cannot hold the document's path, which is not UTF-8. Rename the file.") from None

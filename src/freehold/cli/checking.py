@@ -4,7 +4,7 @@ from pathlib import Path
 
 import typer
 
-from freehold.app import build
+from freehold.app import build, make_data_folder
 from freehold.cli.asking import REFUSED, one, settings_of
 from freehold.kit import migrate
 
@@ -19,6 +19,7 @@ async def diagnose(config: Path | None, *, as_json: bool) -> int:
 async def bring_up_to_date(config: Path | None) -> None:
     """Migrate and say where the schema stands."""
     settings = settings_of(config)
-    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not settings.database_url.get_secret_value():
+        make_data_folder(settings)
     await migrate.migrate(settings.database)
     typer.echo(f"The schema is up to date ({migrate.HEAD}).")

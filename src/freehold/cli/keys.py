@@ -1,14 +1,16 @@
 """`freehold key`: a customer's API keys."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from freehold.cli.asking import Config, Json, Tenant, one, opened, rows, run
+from freehold.cli.asking import Config, Json, Tenant, one, opened, printable, rows, run
 from freehold.cli.moments import duration, moment
 
 if TYPE_CHECKING:
     from freehold.domains.oauth.store import ApiKey
+
+_LONGEST_NAME: Final = 100
 
 app = typer.Typer(help="API keys: create, list, revoke.", no_args_is_help=True)
 
@@ -40,6 +42,7 @@ def create(
 ) -> None:
     """Make an API key. Its secret is shown this once."""
     seconds = duration(expires)
+    printable(name, what="A key's name", most=_LONGEST_NAME)
 
     async def act() -> None:
         async with opened(config) as application:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from freehold.cli import keys, ledger, sources, tenants, tokens
-from freehold.cli.asking import Config, Json, run
+from freehold.cli.asking import Config, Json, run, source_name
 
 app = typer.Typer(
     name="freehold",
@@ -67,7 +67,7 @@ def init(
     """Write freehold.toml for an API and say what to do next."""
     from freehold.cli.beginning import begin
 
-    run(begin(folder, openapi=openapi, base_url=base_url, name=name))
+    run(begin(folder, openapi=openapi, base_url=base_url, name=source_name(name)))
 
 
 @app.command()

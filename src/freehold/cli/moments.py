@@ -1,4 +1,4 @@
-"""Times and durations as operators write and read them."""
+"""Times, durations and numbers as operators write and read them."""
 
 import re
 from datetime import UTC, datetime
@@ -23,3 +23,8 @@ def duration(text: str | None) -> float | None:
     if found is None or not int(found[1]):
         raise typer.BadParameter(f"{text!r} is not a duration. Write a number and s, m, h or d, like 90d.")
     return float(int(found[1]) * _UNITS[found[2]])
+
+
+def counted(number: int, thing: str) -> str:
+    """`1 tool`, `2 tools`."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

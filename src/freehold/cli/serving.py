@@ -8,9 +8,11 @@ import math
 import signal
 import socket
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final
 
 import typer
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from freehold.settings import Settings
 
 _BACKLOG: Final = 2048
+_LAST_WORDS: Final = 5.0
+"""Seconds that calls cut off at the end of the drain have to write their entries and answers."""
 
 
 def serve(config: Path | None, *, host: str | None, port: int | None) -> int:
@@ -44,7 +48,8 @@ def listen(application: Application) -> int:
 
     settings = application.settings
     configure(settings.log_level, sys.stderr)
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    for vendor in ("uvicorn", "alembic"):
+        logging.getLogger(vendor).setLevel(logging.WARNING)
     bound = bind(settings)
     config = uvicorn.Config(
         application.asgi,
@@ -62,35 +67,38 @@ def listen(application: Application) -> int:
     )
     application.on_ready(settle_memory)
     application.on_ready(lambda: typer.echo(f"Freehold serves {settings.resource} (listening on {_name(bound)}).", err=True))
-    signal.signal(signal.SIGTERM, _leave)
-    signal.signal(signal.SIGINT, _leave)
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(_served(application, uvicorn.Server(config), bound))
+        runner.run(_until_told(application, uvicorn.Server(config), bound))
     return 0
+
+
+async def _until_told(application: Application, server: "Server", bound: socket.socket) -> None:
+    """A signal during the start ends it at once, for nothing was accepted yet; later ones are uvicorn's."""
+    loop = asyncio.get_running_loop()
+    serving = loop.create_task(_served(application, server, bound))
+    _on_signals(lambda _number, _frame: loop.call_soon_threadsafe(serving.cancel))
+    with suppress(asyncio.CancelledError):
+        await serving
 
 
 async def _served(application: Application, server: "Server", bound: socket.socket) -> None:
     """Not by uvicorn's lifespan, which would turn the reason of a refused start into a log line."""
     async with application.running():
-        # uvicorn raises the signal again once it has drained; by then it has done its work
-        signal.signal(signal.SIGTERM, _done)
-        signal.signal(signal.SIGINT, _done)
+        _on_signals(lambda _number, _frame: None)  # uvicorn raises the signal again once it has drained; by then it has done its work
         await server.serve(sockets=[bound])
+        if cut_off := server.server_state.tasks:
+            await asyncio.wait(cut_off, timeout=_LAST_WORDS)
+
+
+def _on_signals(handle: Callable[[int, FrameType | None], object]) -> None:
+    signal.signal(signal.SIGTERM, handle)
+    signal.signal(signal.SIGINT, handle)
 
 
 def settle_memory() -> None:
     """What the start made lives as long as the process: full collections need not walk it again, which would hold up every call."""
     gc.collect()
     gc.freeze()
-
-
-def _leave(number: int, frame: FrameType | None) -> NoReturn:
-    """Nothing was accepted yet."""
-    raise SystemExit(0)
-
-
-def _done(number: int, frame: FrameType | None) -> None:
-    """The signal was obeyed already."""
 
 
 def bind(settings: "Settings") -> socket.socket:

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from freehold.cli.asking import Config, Json, one, opened, rows, run
-from freehold.cli.moments import moment
+from freehold.cli.asking import Config, Json, one, opened, rows, run, source_name
+from freehold.cli.moments import counted, moment
 
 app = typer.Typer(help="Sources of tools: add, list, preview, refresh.", no_args_is_help=True)
 
@@ -23,7 +23,7 @@ def add(
     """Add an API to freehold.toml. A running server offers it after its next start."""
     from freehold.cli.beginning import add_source
 
-    run(add_source(config or Path("freehold.toml"), name, openapi=openapi, base_url=base_url))
+    run(add_source(config or Path("freehold.toml"), source_name(name), openapi=openapi, base_url=base_url))
 
 
 @app.command("list")
@@ -51,13 +51,12 @@ def every(*, config: Config = None, as_json: Json = False) -> None:
 def preview(
     document: Annotated[str, typer.Argument(metavar="FILE|URL", help="An OpenAPI document.")],
     *,
-    allow: Annotated[list[str] | None, typer.Option(help="A private host the document may be read from.")] = None,
     as_json: Json = False,
 ) -> None:
     """What a document would become: tools, skipped operations with reasons, size and cost."""
     from freehold.cli.previewing import preview as look
 
-    report = run(look(document, allow or []))
+    report = run(look(document))
     if as_json:
         typer.echo(json.dumps(report, ensure_ascii=False))
         return
@@ -74,6 +73,6 @@ def refresh(name: Annotated[str, typer.Argument(help="Name of the source.")], *,
     async def act() -> None:
         async with opened(config) as application:
             count = await application.roster.refresh(name)
-        typer.echo(f"{name} offers {count} tools.")
+        typer.echo(f"{name} offers {counted(count, 'tool')}.")
 
     run(act())

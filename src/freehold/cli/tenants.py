@@ -1,14 +1,16 @@
 """`freehold tenant`: the customers."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from freehold.cli.asking import Config, Json, one, opened, rows, run
+from freehold.cli.asking import Config, Json, one, opened, printable, rows, run
 from freehold.cli.moments import moment
 
 if TYPE_CHECKING:
     from freehold.domains.tenancy.tenants import Tenant
+
+_LONGEST_NAME: Final = 100
 
 app = typer.Typer(help="Customers: create, list, show, suspend, resume.", no_args_is_help=True)
 
@@ -29,6 +31,7 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Add a customer."""
+    printable(name or "", what="A tenant's name", most=_LONGEST_NAME)
 
     async def act() -> None:
         async with opened(config) as application:

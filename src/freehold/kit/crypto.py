@@ -139,6 +139,8 @@ def _place(draft: Path, path: Path) -> None:
         return  # another process was first; its key counts
     finally:
         draft.unlink()
+    if os.name != "posix":
+        return  # elsewhere a directory cannot be opened, and its entries are written through
     directory = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(directory)

@@ -122,7 +122,10 @@ def _decoded(body: bytes, encoding: str, cap: int) -> bytes:
     if bits is None:
         raise SendFailed("broken", delivered=True)
     inflate = zlib.decompressobj(bits)
-    plain = inflate.decompress(body, cap + 1)
+    try:
+        plain = inflate.decompress(body, cap + 1)
+    except zlib.error:
+        raise SendFailed("broken", delivered=True) from None
     if len(plain) > cap:
         raise SendFailed("too_large", delivered=True)
     if not inflate.eof:

@@ -28,9 +28,10 @@ class Overdue:
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
-        """The event loop of its first use, which it belongs to. Asking asyncio for it costs a system call before Python 3.12."""
-        if self._loop is None:
+        """The event loop it is used on, a new one once that is closed. Asking asyncio for it costs a system call before Python 3.12."""
+        if self._loop is None or self._loop.is_closed():
             self._loop = asyncio.get_running_loop()
+            self._due, self._looking = {}, False
         return self._loop
 
     def task(self) -> "asyncio.Task[Any] | None":
@@ -39,21 +40,24 @@ class Overdue:
 
     def begin(self, thing: Lasting, due: float) -> None:
         """Call `thing.late()` within a tick after `due`, unless it ends before."""
+        loop = self.loop
         self._due[thing] = due
         if not self._looking:
             self._looking = True
-            self.loop.call_later(TICK, self._look)
+            loop.call_later(TICK, self._look)
 
     def end(self, thing: Lasting) -> None:
         """It is over."""
         self._due.pop(thing, None)
 
     def _look(self) -> None:
+        """Before anyone is told, the next look is arranged: what one of them raises must not keep the others waiting."""
         now = self._monotonic()
-        for thing, due in list(self._due.items()):
-            if due <= now:
-                del self._due[thing]
-                thing.late()
+        late = [thing for thing, due in self._due.items() if due <= now]
         self._looking = bool(self._due)
         if self._looking:
             self.loop.call_later(TICK, self._look)
+        for thing in late:
+            if thing in self._due:
+                del self._due[thing]
+                thing.late()

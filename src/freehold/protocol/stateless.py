@@ -53,7 +53,7 @@ def name_of(header: bytes | None) -> str | None:
     if header is None:
         return None
     value = header.strip(_BLANK)
-    if value.startswith(_OPEN) and value.endswith(_CLOSE):
+    if value.startswith(_OPEN) and value.endswith(_CLOSE, len(_OPEN)):
         return _sentinel(value[len(_OPEN) : -len(_CLOSE)])
     try:
         return value.decode("ascii")

@@ -1,5 +1,6 @@
 """The map of doors: path to endpoint, plus the lifespan. Pure ASGI; no middleware."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -24,6 +25,7 @@ class Asgi:
         self._running = running
         self._start = start
         self._started = False
+        self._starting = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send_: Send) -> None:
         """One connection of any kind; websockets are refused."""
@@ -35,21 +37,40 @@ class Asgi:
             await send_({"type": "websocket.close", "code": 1008})
 
     async def _http(self, scope: Scope, receive: Receive, send_: Send) -> None:
-        if not self._started:
-            await self._start()
+        try:
+            if not self._started:
+                await self._begin()
+            await self._endpoint(scope)(scope, receive, send_)
+        except Refusal as refusal:
+            status, body = refusal_answer(refusal, None, modern=True)
+        except Exception as fault:  # noqa: BLE001  # door: nothing may reach the server's own error page
+            _log.error("request failed", extra={"code": "internal", "error": type(fault).__name__})
+            status, body = refusal_answer(Refusal("internal", request_id="-"), None, modern=True)
+        else:
+            return
+        await send(send_, status, body)
+
+    async def _begin(self) -> None:
+        """Start once, however many requests come first together; one that fails leaves it to the next."""
+        async with self._starting:
+            if self._started:
+                return
+            try:
+                await self._start()
+            except (Misconfigured, Unavailable, Refusal) as fault:
+                _log.error("not started: %s", fault, extra={"code": "not_started", "error": type(fault).__name__})
+                raise Refusal("internal", request_id="-") from None
             self._started = True
-        path = scope["path"]
-        root = scope.get("root_path", "")
+
+    def _endpoint(self, scope: Scope) -> Endpoint:
+        path: str = scope["path"]
+        root: str = scope.get("root_path", "")
         if root and path.startswith(root):
             path = path[len(root) :]
         endpoint = self._routes.get(path)
-        try:
-            if endpoint is None:
-                raise Refusal("not_found", endpoint="/mcp")  # noqa: TRY301  the same way out as an endpoint's own refusal
-            await endpoint(scope, receive, send_)
-        except Refusal as refusal:
-            status, body = refusal_answer(refusal, None, modern=True)
-            await send(send_, status, body)
+        if endpoint is None:
+            raise Refusal("not_found", endpoint="/mcp")
+        return endpoint
 
     async def _lifespan(self, receive: Receive, send_: Send) -> None:
         await receive()

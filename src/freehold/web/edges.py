@@ -30,6 +30,7 @@ _WANTED: Final = frozenset(
     }
 )
 _MAY_REPEAT: Final = frozenset({b"accept", b"forwarded", b"x-forwarded-for"})
+_LENGTH_DIGITS: Final = 18
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 _JSON: Final = frozenset({b"application/json", b"application/json; charset=utf-8", b"application/json;charset=utf-8"})
 
@@ -63,7 +64,7 @@ class Edges:
     def admit(self, headers: Headers) -> None:
         """Refuse a host or web origin that is not ours (DNS rebinding, cross-site pages)."""
         host = headers.get(b"host", b"").lower()
-        if host not in self._hosts and not (self._loopback and _names_loopback(host)):
+        if host not in self._hosts and not (self._loopback and names_loopback(host)):
             raise Refusal("host_not_allowed")
         origin = headers.get(b"origin")
         if origin is not None and origin not in self._origins and not (self._loopback and _from_loopback(origin)):
@@ -75,7 +76,7 @@ class Edges:
         if kind not in _JSON or headers.get(b"content-encoding", b"identity").lower() != b"identity":
             raise Refusal("media_type_not_json")
         declared = headers.get(b"content-length")
-        if declared is not None and (not declared.isdigit() or int(declared) > self.body_cap):
+        if declared is not None and not (declared.isdigit() and len(declared) <= _LENGTH_DIGITS and int(declared) <= self.body_cap):
             raise Refusal("body_too_large", limit=self.body_cap)
         message = await receive()
         if message["type"] == "http.disconnect":
@@ -107,7 +108,8 @@ def request_id(headers: Headers) -> str:
     return given.decode() if given is not None and _REQUEST_ID.fullmatch(given) else ""
 
 
-def _names_loopback(host: bytes) -> bool:
+def names_loopback(host: bytes) -> bool:
+    """Whether a lower-case Host value, with or without a port, is this machine's name for itself."""
     name, colon, port = host.rpartition(b":") if not host.endswith(b"]") else (host, b"", b"")
     if not colon:
         name, port = host, b"0"
@@ -116,4 +118,4 @@ def _names_loopback(host: bytes) -> bool:
 
 def _from_loopback(origin: bytes) -> bool:
     scheme, separator, host = origin.partition(b"://")
-    return bool(separator) and scheme in {b"http", b"https"} and _names_loopback(host)
+    return bool(separator) and scheme in {b"http", b"https"} and names_loopback(host)

@@ -119,6 +119,9 @@ class McpDoor:
             status, body = fault_answer(fault, None if turn is None else turn.identity)
         except Disconnected:
             return
+        except asyncio.CancelledError:
+            await self._cut_off(send_)
+            raise
         except Exception as fault:  # noqa: BLE001  # door: nothing may reach the server's own error page
             _log.error("request failed", extra={"code": "internal", "error": type(fault).__name__})
             name = turn.name if turn is not None else ""
@@ -127,6 +130,13 @@ class McpDoor:
         if turn is not None and turn.name:
             extra = (*extra, (b"x-request-id", turn.name.encode()))
         await send(send_, status, body, extra)
+
+    async def _cut_off(self, send_: Send) -> None:
+        """Whoever runs the server ends what is still in flight; the server's own error page would not say why."""
+        status, body = refusal_answer(Refusal("draining"), None, modern=True)
+        self._meter.refused("draining")
+        self._meter.http("/mcp", status)
+        await send(send_, status, body)
 
     async def _answer(self, turn: Turn, principal: Principal) -> tuple[int, bytes]:
         parsed = _parsed(turn.body)

@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Protocol
 
 from freehold.core.refusals import Refusal
-from freehold.kit.errors import Unavailable
+from freehold.kit.errors import Misconfigured, Unavailable
 from freehold.protocol import wire
 from freehold.web.answers import send
-from freehold.web.edges import Receive, Scope, Send, gather
+from freehold.web.edges import Receive, Scope, Send, gather, names_loopback
 
 Check = Callable[[], Awaitable[None]]
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1"})
@@ -65,7 +65,8 @@ class OpsDoor:
             return hmac.compare_digest(headers.get(b"authorization", b""), b"Bearer " + self._token)
         client = scope.get("client")
         relayed = b"forwarded" in headers or b"x-forwarded-for" in headers
-        return client is not None and client[0] in _LOOPBACK and not relayed
+        # the name too: a page whose own name was made to lead here is on this machine as well (DNS rebinding)
+        return client is not None and client[0] in _LOOPBACK and not relayed and names_loopback(headers.get(b"host", b"").lower())
 
     async def _said(self) -> dict[str, str]:
         return {name: await explain(check) for name, check in self._checks.items()}
@@ -75,6 +76,6 @@ async def explain(check: Check) -> str:
     """`ok`, or the sentence a failing part says."""
     try:
         await check()
-    except (Unavailable, Refusal) as fault:
+    except (Unavailable, Misconfigured, Refusal) as fault:
         return str(fault)
     return "ok"

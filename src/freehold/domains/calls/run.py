@@ -5,7 +5,7 @@ Knows neither the wire (the caller passes `encode`) nor what any step does."""
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from msgspec import Struct
 
@@ -18,6 +18,8 @@ from freehold.kit.clock import Clock
 from freehold.kit.ids import Ids
 
 _log = logging.getLogger("freehold.calls")
+_AGAIN: Final = 1.0
+"""Seconds after which another replica will have taken over."""
 
 
 class Catalog(Protocol):
@@ -30,6 +32,10 @@ class Catalog(Protocol):
 
 class Recorder(Protocol):
     """What this room needs of the ledger."""
+
+    def ready(self) -> None:
+        """Raise `Refusal` when an entry handed in now would not be taken."""
+        ...
 
     async def call(self, call: Call, outcome: Outcome, *, microseconds: int, bytes_out: int) -> None:
         """Return once the entry is committed, or raise `Refusal`."""
@@ -64,17 +70,39 @@ class Calls:
         self._clock = clock
         self._ids = ids
         self._seconds = seconds
+        self._under_way = 0
+        self._done: asyncio.Event | None = None
+
+    def open(self) -> None:
+        """Take calls; they are taken from the beginning, and again after `close` with this."""
+        self._done = None
+
+    async def close(self) -> None:
+        """Refuse new calls as `draining`; returns once the last one under way has been recorded."""
+        self._done = self._done or asyncio.Event()
+        if self._under_way:
+            await self._done.wait()
 
     async def run(self, asked: Asked, encode: Encode) -> bytes:
         """The encoded answer, its entry committed.
 
-        Raises `Refusal` for an unknown tool, missing scopes and an unreachable ledger; every other refusal
-        is an outcome. A cancelled caller is recorded too.
+        Raises `Refusal` for an unknown tool, missing scopes, a ledger that takes no entries and while draining; every other
+        refusal is an outcome. A cancelled caller is recorded too.
         """
-        call = self._begin(asked)
+        if self._done is not None:
+            raise Refusal("draining", retry_after=_AGAIN)
+        self._under_way += 1
+        try:
+            return await self._run(self._begin(asked), encode)
+        finally:
+            self._under_way -= 1
+            if self._done is not None and not self._under_way:
+                self._done.set()
+
+    async def _run(self, call: Call, encode: Encode) -> bytes:
+        self._recorder.ready()
         started = self._clock.monotonic()
-        lacking = call.tool.scopes - asked.principal.scopes
-        if lacking:
+        if not call.tool.scopes <= call.principal.scopes:
             refusal = Refusal("insufficient_scope", scopes=" ".join(sorted(call.tool.scopes)), data={"scopes": sorted(call.tool.scopes)})
             await self._record(call, Outcome(status="refused", refusal=refusal), started, 0)
             raise refusal
@@ -110,10 +138,18 @@ class Calls:
             return await self._walk(call)
         except Refusal as refusal:
             return Outcome(status="refused", refusal=refusal)
-        except Exception as fault:  # noqa: BLE001  # door: whatever a tool or step raises must still be answered and recorded
+        except (Exception, SystemExit, asyncio.CancelledError) as fault:  # door: whatever a tool raises is answered and recorded
+            if isinstance(fault, asyncio.CancelledError) and _wanted():
+                raise
             _log.error("call failed", extra={"code": "tool_failed", "request_id": call.request_id, "error": type(fault).__name__})
             return Outcome(status="failed", refusal=Refusal("tool_failed", request_id=call.request_id))
 
     def _record(self, call: Call, outcome: Outcome, started: float, bytes_out: int) -> Awaitable[None]:
         microseconds = int((self._clock.monotonic() - started) * 1e6)
         return self._recorder.call(call, outcome, microseconds=microseconds, bytes_out=bytes_out)
+
+
+def _wanted() -> bool:
+    """Whether somebody wants this task cancelled; a tool's own code may raise the same for a task of its own."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0

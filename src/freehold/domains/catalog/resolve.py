@@ -3,7 +3,9 @@
 A view depends only on scopes and `allowed_tools`, so callers who may see the same share one."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final, Protocol
 
 from msgspec import Struct
@@ -106,19 +108,24 @@ def _visible(tool: Tool, principal: Principal) -> bool:
 
 
 def _unique(sources: Sequence[Offer]) -> list[Tool]:
-    holders: dict[str, int] = {}
+    """Every tool under a name of its own; one whose name nobody else has keeps it."""
+    counts = Counter(tool.name for source in sources for tool in source.tools)
+    taken = {name for name, count in counts.items() if count == 1}
+    unique: list[Tool] = []
     for source in sources:
         for tool in source.tools:
-            holders[tool.name] = holders.get(tool.name, 0) + 1
-    return [
-        tool if holders[tool.name] == 1 else replace(tool, name=_prefixed(source.name, tool.name))
-        for source in sources
-        for tool in source.tools
-    ]
+            named = tool if counts[tool.name] == 1 else replace(tool, name=_prefixed(source.name, tool.name, taken))
+            taken.add(named.name)
+            unique.append(named)
+    return unique
 
 
-def _prefixed(source: str, name: str) -> str:
-    joined = f"{source}_{name}"
-    if len(joined) <= _LONGEST:
-        return joined
-    return f"{joined[: _LONGEST - 9]}_{hashlib.sha256(joined.encode()).hexdigest()[:8]}"
+def _prefixed(source: str, name: str, taken: AbstractSet[str]) -> str:
+    """The source's name in front; with a digest behind where that is too long or another's name."""
+    joined = chosen = f"{source}_{name}"
+    tries = 0
+    while len(chosen) > _LONGEST or chosen in taken:
+        digest = hashlib.sha256(f"{source} {name} {tries}".encode()).hexdigest()[:8]
+        chosen = f"{joined[: _LONGEST - 9]}_{digest}"
+        tries += 1
+    return chosen

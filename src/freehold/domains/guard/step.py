@@ -2,7 +2,7 @@
 
 Structured content is left as the source gave it; detection of injected instructions comes in a later room file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -11,7 +11,10 @@ from msgspec import UNSET, UnsetType
 from freehold.core.call import Call, Next, Outcome
 from freehold.core.refusals import Refusal
 from freehold.domains.guard.arguments import Arguments
-from freehold.domains.guard.boundary import cut, wrap
+from freehold.domains.guard.boundary import cut, weighed, wrap
+
+_Kept = tuple[dict[str, Any], int, bool]
+"""A block as it is shown, the bytes it takes of the cap, and whether it is whole."""
 
 
 class Guard:
@@ -30,33 +33,49 @@ class Guard:
         if why is not None:
             raise Refusal("invalid_arguments", why=why)
         outcome = await nxt(call)
-        return self._marked(outcome)
+        return self._marked(outcome, promised=call.tool.output_schema is not None)
 
-    def _marked(self, outcome: Outcome) -> Outcome:
-        oversize = _size(outcome.structured) > self._cap
-        content: list[dict[str, Any]] = []
-        was_cut = oversize
-        left = self._cap
-        for block in outcome.content:
-            marked, used, cut_here = self._block(block, left)
-            left -= used
-            was_cut = was_cut or cut_here
-            content.append(marked)
+    def _marked(self, outcome: Outcome, *, promised: bool) -> Outcome:
+        content, was_cut = self._bounded(outcome.content)
+        size = _size(outcome.structured)
+        if size > self._cap:
+            if promised and outcome.status == "ok":
+                return Outcome(status="error", content=(_promise_broken(size, self._cap), *content), units=outcome.units)
+            outcome, was_cut = msgspec.structs.replace(outcome, structured=UNSET), True
         if was_cut:
             content.append({"type": "text", "text": f"The answer was cut: only {self._cap} bytes are shown. Ask for less at once."})
-        structured = UNSET if oversize else outcome.structured
-        return msgspec.structs.replace(outcome, content=tuple(content), structured=structured)
+        return msgspec.structs.replace(outcome, content=tuple(content))
 
-    def _block(self, block: dict[str, Any], left: int) -> tuple[dict[str, Any], int, bool]:
-        if block.get("type") != "text":
-            used = len(block.get("data", ""))
-            return (block, used, False) if used <= max(left, 0) else ({"type": "text", "text": "(an attachment was too large)"}, 0, True)
-        text = block["text"]
-        was_cut = len(text) > left or (not text.isascii() and len(text.encode()) > left)
-        if was_cut:
-            text = cut(text, max(left, 0))
-        marked = wrap(text, self._randomness) if self._boundary else text
-        return {**block, "text": marked}, len(text), was_cut
+    def _bounded(self, blocks: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], bool]:
+        """The blocks that fit into the cap together, and whether that is less than all there was."""
+        content: list[dict[str, Any]] = []
+        left, was_cut = self._cap, False
+        for block in blocks:
+            if left <= 0:
+                return content, True
+            kept, used, whole = self._text(block, left) if block["type"] == "text" else _attached(block, left)
+            content.append(kept)
+            left -= used
+            was_cut = was_cut or not whole
+        return content, was_cut
+
+    def _text(self, block: dict[str, Any], left: int) -> _Kept:
+        text, size = weighed(block["text"])
+        if size > left:
+            text = cut(text, left)
+        return {**block, "text": wrap(text, self._randomness) if self._boundary else text}, min(size, left), size <= left
+
+
+def _attached(block: dict[str, Any], left: int) -> _Kept:
+    """Anything but text, as it is or not at all; what is not shown leaves its room to what follows."""
+    size = len(block["data"]) if "data" in block else len(msgspec.json.encode(block))
+    return (block, size, True) if size <= left else ({"type": "text", "text": "(an attachment was too large)"}, 0, False)
+
+
+def _promise_broken(size: int, cap: int) -> dict[str, Any]:
+    """A client holds a good answer to the tool's output schema, so one that had to be dropped is not a good answer."""
+    said = f"The call succeeded, but its answer of {size} bytes was cut to {cap}. Ask for less: a narrower filter, a smaller page."
+    return {"type": "text", "text": said}
 
 
 def _size(structured: object | UnsetType) -> int:

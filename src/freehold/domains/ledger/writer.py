@@ -104,6 +104,7 @@ class Ledger:
     async def start(self) -> None:
         """Connect and begin to take entries. Raises `Unavailable` when the book cannot be written."""
         await self._appender.open()
+        self._closing = asyncio.Event()
         self._loop = asyncio.get_running_loop()  # kept: asking for it costs a system call before Python 3.12
         self._open = True
         self._task = self._loop.create_task(self._run(), name="ledger")
@@ -122,6 +123,11 @@ class Ledger:
         """Entries handed in and not yet on their way into the book."""
         return len(self._gathering)
 
+    def ready(self) -> None:
+        """Raise the refusal an entry handed in now would meet, so that nothing is done that cannot be recorded."""
+        if not self._open or len(self._gathering) >= self._most:
+            raise _refusal()
+
     async def check(self) -> None:
         """Raise `Unavailable` when an entry handed in now would be refused."""
         if not self._open:
@@ -138,8 +144,7 @@ class Ledger:
 
     def _noted(self, entry: Entry) -> "asyncio.Future[None]":
         """Gather the entry. A caller that is cancelled drops the future, never the entry."""
-        if not self._open or len(self._gathering) >= self._most:
-            raise _refusal()
+        self.ready()
         noted = self._loop.create_future()
         self._gathering.append((entry, noted))
         if self._idle is not None:

@@ -1,21 +1,26 @@
 """Source: typed Python functions. The schema comes from the annotations; the caller's identity is injected, never an argument."""
 
 import asyncio
-import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, get_type_hints
+import re
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
 from freehold.core.call import Call, Outcome
 from freehold.core.principal import Principal
-from freehold.core.refusals import Refusal
 from freehold.core.tool import Tool
+from freehold.kit.json import encode
 
-_LONGEST: Final = 64
-_NAME: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
+if TYPE_CHECKING:
+    from freehold.domains.sources.signatures import Signature
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_SCOPE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,128}")
+_SOURCE: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
 
 class Caller(Struct, frozen=True):
@@ -36,20 +41,17 @@ class ToolError(Exception):
 class _Plan(Struct, frozen=True):
     """How to run one function."""
 
-    run: Callable[..., Any]
-    arguments: Callable[[dict[str, Any]], Mapping[str, Any]] | None
-    """Turns JSON values into the annotated types; None when they are the same."""
-    caller: str | None
-    """Name of the parameter that takes the `Caller`."""
-    result: Callable[[Any], Any] | None
-    """Turns the return value into JSON values; None when it is `str` or nothing declared."""
+    run: Callable[..., Awaitable[Any]]
+    signature: "Signature"
 
 
 class Functions:
     """A source of functions registered by the SaaS's own code before the start."""
 
     def __init__(self, name: str = "python") -> None:
-        """Starts without tools."""
+        """Starts without tools. `name` is what an operator could have written: 1 to 32 of a-z 0-9 and -."""
+        if not _SOURCE.fullmatch(name):
+            raise ValueError(f"{name!r} cannot be a source's name: use 1 to 32 of a-z 0-9 and -, beginning with a letter or digit.")
         self.name = name
         self._tools: dict[str, Tool] = {}
 
@@ -68,29 +70,33 @@ class Functions:
         read_only: bool = False,
         destructive: bool = False,
         idempotent: bool = False,
-        scopes: frozenset[str] | None = None,
+        scopes: Collection[str] | None = None,
     ) -> Tool:
-        """Offer a function as a tool. Raises ValueError when its name or annotations cannot make one."""
-        chosen = name or function.__name__
-        if not 0 < len(chosen) <= _LONGEST or not set(chosen) <= _NAME:
-            raise ValueError(f"{chosen!r} cannot be a tool name: use 1 to 64 of A-Z a-z 0-9 _ and -.")
+        """Offer a function as a tool. Raises ValueError when its name, annotations, hints or scopes cannot make one."""
+        chosen = name or getattr(function, "__name__", "")
+        if not _NAME.fullmatch(chosen):
+            raise ValueError(f"{chosen!r} cannot be a tool name: use 1 to 64 of A-Z a-z 0-9 _ and -, or pass name=...")
         if chosen in self._tools:
             raise ValueError(f"There is already a tool named {chosen!r}; pass name=... to one of them.")
-        schema, output, plan = compiled(function)
-        wanted = scopes if scopes is not None else frozenset({"mcp:read" if read_only else "mcp:admin" if destructive else "mcp:write"})
+        from freehold.domains.sources.signatures import read
+
+        signature = read(function, name=chosen, injected=Caller)
+        if read_only and destructive:
+            raise ValueError(f"{chosen} cannot be read_only and destructive at once. Keep the one that is true.")
+        default = "mcp:read" if read_only else "mcp:admin" if destructive else "mcp:write"
         tool = Tool(
             name=chosen,
             title=title,
             description=inspect.cleandoc(description or function.__doc__ or ""),
-            input_schema=schema,
-            output_schema=output,
+            input_schema=signature.input_schema,
+            output_schema=signature.output_schema,
             source=self.name,
             read_only=read_only,
             destructive=destructive,
             idempotent=idempotent or read_only,
             open_world=False,
-            scopes=wanted,
-            operation=plan,
+            scopes=_checked(scopes, chosen) if scopes is not None else frozenset({default}),
+            operation=_Plan(_awaited(function), signature),
         )
         self._tools[chosen] = tool
         return tool
@@ -98,16 +104,23 @@ class Functions:
     async def invoke(self, call: Call) -> Outcome:
         """Run the function; its own `ToolError` is the tool's answer."""
         plan: _Plan = call.tool.operation
+        signature = plan.signature
         arguments: Mapping[str, Any] = call.arguments
-        if plan.arguments is not None:
-            arguments = plan.arguments(call.arguments)
-        if plan.caller is not None:
-            arguments = {**arguments, plan.caller: caller_of(call.principal, call.request_id)}
         try:
+            if signature.arguments is not None:
+                arguments = signature.arguments(call.arguments)
+            if signature.injected is not None:
+                arguments = {**arguments, signature.injected: caller_of(call.principal, call.request_id)}
             value = await plan.run(**arguments)
         except ToolError as refused:
             return Outcome(status="error", content=({"type": "text", "text": str(refused)},))
-        return _outcome(value if plan.result is None else plan.result(value))
+        return _outcome(value if signature.result is None else signature.result(value))
+
+    def named(self, name: str) -> "Functions":
+        """The same tools under another source's name."""
+        renamed = Functions(name)
+        renamed._tools = {key: replace(tool, source=name) for key, tool in self._tools.items()}
+        return renamed
 
     async def check(self) -> None:
         """Nothing outside this process is needed."""
@@ -121,81 +134,38 @@ def caller_of(principal: Principal, request_id: str) -> Caller:
     return Caller(principal.tenant, principal.subject, principal.client, principal.scopes, principal.data_scope, request_id)
 
 
+def _checked(scopes: Collection[str], name: str) -> frozenset[str]:
+    """The scopes as a set; a string would be a set of letters, and a scope with a space could never be granted."""
+    if isinstance(scopes, str) or not all(_SCOPE.fullmatch(scope) for scope in scopes):
+        raise ValueError(f"The scopes of {name} must be a tuple of names without spaces, quotes or backslashes.")
+    return frozenset(scopes)
+
+
 def _outcome(value: object) -> Outcome:
     if value is None:
         return Outcome(status="ok", content=({"type": "text", "text": "Done."},))
     if isinstance(value, str):
         return Outcome(status="ok", content=({"type": "text", "text": value},))
-    text = msgspec.json.encode(value)
+    text = encode(value)
     structured = msgspec.Raw(text) if isinstance(value, dict) else UNSET
     return Outcome(status="ok", content=({"type": "text", "text": text.decode()},), structured=structured)
 
 
-def compiled(function: Callable[..., Any]) -> tuple[dict[str, Any], dict[str, Any] | None, _Plan]:
-    """Input schema, output schema and plan of a function, from its annotations."""
-    hints = get_type_hints(function, include_extras=True)
-    parameters = inspect.signature(function).parameters
-    caller = next((name for name in parameters if hints.get(name) is Caller), None)
-    asked = {name: one for name, one in parameters.items() if name != caller}
-    for name, one in asked.items():
-        if name not in hints or one.kind in {one.VAR_POSITIONAL, one.VAR_KEYWORD, one.POSITIONAL_ONLY}:
-            raise ValueError(f"Parameter {name!r} of {function.__name__} needs a type annotation and must be a plain named one.")
-    schema, convert = _arguments(function.__name__, asked, hints)
-    output, result = _returned(hints.get("return", Any))
-    run = function if inspect.iscoroutinefunction(function) else _off_the_loop(function)
-    return schema, output, _Plan(run, convert, caller, result)
+def _called(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
+    """Before Python 3.12 no future takes StopIteration: whoever waits for the thread would wait for ever."""
+    try:
+        return function(**arguments)
+    except StopIteration as ended:
+        raise RuntimeError("StopIteration left the tool's function") from ended
 
 
-def _off_the_loop(function: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(function)
+def _awaited(function: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+    """The function as one to await: a plain one runs in a thread, unless what it returns must be awaited here."""
+    if inspect.iscoroutinefunction(function):
+        return function
+
     async def run(**arguments: object) -> object:
-        return await asyncio.to_thread(function, **arguments)
+        value = await asyncio.to_thread(_called, function, arguments)
+        return await value if inspect.isawaitable(value) else value
 
     return run
-
-
-_PLAIN: Final = (str, int, float, bool)
-
-
-def _arguments(
-    name: str, asked: Mapping[str, inspect.Parameter], hints: Mapping[str, Any]
-) -> tuple[dict[str, Any], Callable[[dict[str, Any]], Mapping[str, Any]] | None]:
-    from pydantic import ConfigDict, ValidationError, create_model
-
-    fields: dict[str, Any] = {key: (hints[key], ... if one.default is one.empty else one.default) for key, one in asked.items()}
-    model = create_model(name, __config__=ConfigDict(extra="forbid", strict=False), **fields)
-    schema = _tidied(model.model_json_schema())
-    if all(hints[key] in _PLAIN for key in asked):
-        return schema, None
-
-    def convert(arguments: dict[str, Any]) -> Mapping[str, Any]:
-        try:
-            made = model.model_validate(arguments)
-        except ValidationError as fault:
-            where = ".".join(str(part) for part in fault.errors(include_input=False, include_url=False)[0]["loc"])
-            raise Refusal("invalid_arguments", why=f"{where} is not valid") from None
-        return {key: getattr(made, key) for key in made.model_fields_set}
-
-    return schema, convert
-
-
-def _tidied(schema: dict[str, Any]) -> dict[str, Any]:
-    """Without the titles pydantic derives from names: they cost tokens and say nothing."""
-    schema.pop("title", None)
-    for one in schema.get("properties", {}).values():
-        one.pop("title", None)
-    schema.setdefault("properties", {})
-    return schema
-
-
-def _returned(annotation: Any) -> tuple[dict[str, Any] | None, Callable[[Any], Any] | None]:
-    if annotation in {str, None, type(None)}:
-        return None, None
-    from pydantic import TypeAdapter
-
-    adapter = TypeAdapter(annotation)
-    dump = functools.partial(adapter.dump_python, mode="json")
-    if annotation is Any:
-        return None, dump
-    schema = _tidied(adapter.json_schema(mode="serialization"))
-    return (schema if schema.get("type") == "object" else None), dump

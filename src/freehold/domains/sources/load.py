@@ -12,6 +12,7 @@ from freehold.domains.sources.openapi.invoke import OpenApiSource
 from freehold.domains.sources.openapi.read import read
 from freehold.domains.sources.openapi.tools import Compiled, compile_tools
 from freehold.domains.sources.port import Source
+from freehold.kit.errors import Misconfigured
 from freehold.kit.http import Outbound
 
 
@@ -49,6 +50,10 @@ class Loader:
         kept = await self._documents.keep(spec.name, spec.location, spec.base_url or "", document)
         return source, kept.digest
 
+    async def check(self, spec: OpenApiSpec) -> None:
+        """Read and build it, and keep nothing of it; raises what `refresh` would."""
+        self._built(spec, await self._documents.read(spec.location), self._outbound)
+
     def in_process(self, name: str, document: dict[str, Any], outbound: Outbound) -> Source:
         """A source over the SaaS's own ASGI application; its tokens are made out to `urn:freehold:NAME`."""
         spec = OpenApiSpec(name=name, location="", base_url=f"http://{name}.internal", audience=f"urn:freehold:{name}")
@@ -64,9 +69,13 @@ class Loader:
 
 
 def _adjusted(compiled: Compiled, spec: OpenApiSpec) -> Compiled:
-    """With the operator's audience and scopes in place of the compiled ones."""
+    """With the operator's audience and scopes in place of the compiled ones; scopes for a tool that is not there are refused."""
     if spec.audience is None and not spec.scopes:
         return compiled
+    unknown = sorted(set(spec.scopes) - {tool.name for tool in compiled.tools})
+    if unknown:
+        mend = "Correct or remove it: the tool that was meant would be open to everyone with its default scope."
+        raise Misconfigured(f"sources.{spec.name}.scopes names {', '.join(unknown)}, which it does not offer. {mend}")
     tools = tuple(
         replace(tool, audience=spec.audience or tool.audience, scopes=frozenset(spec.scopes.get(tool.name, tool.scopes)))
         for tool in compiled.tools

@@ -2,6 +2,8 @@
 
 import sqlalchemy as sa
 from msgspec import Struct
+from msgspec.structs import asdict
+from sqlalchemy.dialects.postgresql import insert  # SQLite writes its ON CONFLICT the same way
 
 from freehold.domains.sources.tables import source_documents
 from freehold.kit.db import Scope
@@ -31,15 +33,7 @@ async def digests(scope: Scope) -> dict[str, str]:
 
 
 async def put(scope: Scope, stored: StoredDocument) -> None:
-    """Replace a source's document."""
-    await scope.run(sa.delete(source_documents).where(source_documents.c.name == stored.name))
-    await scope.run(
-        sa.insert(source_documents).values(
-            name=stored.name,
-            location=stored.location,
-            base_url=stored.base_url,
-            document=stored.document,
-            digest=stored.digest,
-            fetched_at=stored.fetched_at,
-        )
-    )
+    """Replace a source's document, in one statement: replicas that start together all find it missing and all write it."""
+    row = insert(source_documents).values(asdict(stored))
+    changed = {column.name: row.excluded[column.name] for column in source_documents.c if not column.primary_key}
+    await scope.run(row.on_conflict_do_update(index_elements=[source_documents.c.name], set_=changed))

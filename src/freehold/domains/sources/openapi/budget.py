@@ -4,7 +4,7 @@ from typing import Any, Final, NamedTuple, cast
 
 import msgspec
 
-from freehold.domains.sources.openapi.document import Json
+from freehold.domains.sources.openapi.document import Json, mapping
 from freehold.domains.sources.openapi.schemas import LOCAL, Refs, Schema, Schemas
 
 _INLINE_SHARE: Final = 0.7
@@ -67,13 +67,8 @@ def _pruned(top: Json, room: int) -> Json:
         smaller = {**top, "properties": fields}
         if len(msgspec.json.encode(smaller)) <= room:
             return smaller
-    bare = {name: {word: value for word, value in mapping_of(each).items() if word == "type"} for name, each in top["properties"].items()}
+    bare = {name: {word: value for word, value in mapping(each).items() if word == "type"} for name, each in top["properties"].items()}
     return {**top, "properties": bare}
-
-
-def mapping_of(schema: Schema) -> Json:
-    """A schema as an object; true and false have no words."""
-    return schema if isinstance(schema, dict) else {}
 
 
 def _shallow(schema: Any, depth: int, prose: int) -> Any:

@@ -9,7 +9,7 @@ from msgspec import UNSET
 
 from freehold.domains.sources.openapi import words
 from freehold.domains.sources.openapi.bodies import Body
-from freehold.domains.sources.openapi.budget import fit, mapping_of
+from freehold.domains.sources.openapi.budget import fit
 from freehold.domains.sources.openapi.document import Document, Inexpressible, Json, mapping, sequence, text
 from freehold.domains.sources.openapi.names import argument_names
 from freehold.domains.sources.openapi.operation import Header
@@ -26,6 +26,7 @@ _RESERVED_HEADERS: Final = (
 )
 _NOT_OFFERED: Final = frozenset(_RESERVED_HEADERS.split())
 """Headers that are Freehold's, the connection's or change what the method means (OA-03, OA-07)."""
+_METHOD_HEADERS: Final = frozenset({"x-http-method", "x-http-method-override", "x-method-override"})
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _TEMPLATE: Final = re.compile(r"\{([^{}/]*)\}")
 _OPERATORS: Final = "+*?&;.#/ "
@@ -101,6 +102,8 @@ class Compiler:
             key = (text(parameter.get("in")), text(parameter.get("name")))
             if key[0] in PLACES and key[1] and self._offered(key):
                 found[key] = (text(mapping(raw).get("$ref")), parameter)
+            elif key[0] == "header" and key[1].lower() in _METHOD_HEADERS and parameter.get("required") is True:
+                raise Inexpressible(f"it needs {key[1]}, which changes what its method means")
         return found
 
     def _offered(self, key: Key) -> bool:
@@ -114,12 +117,12 @@ class Compiler:
         """Every `{name}` of the path has a parameter, and no other parameter claims to be in the path."""
         if has_dots(template):
             raise Inexpressible("its path holds a . or .. segment")
-        named = {_template_name(name, parameters) for name in _TEMPLATE.findall(template)}
-        for name in named | ({_template_name(name, parameters) for name in _TEMPLATE.findall(fixed)}):
-            if ("path", name) not in parameters and not (name not in named and ("query", name) in parameters):
+        in_path = dict.fromkeys(_template_name(name, parameters) for name in _TEMPLATE.findall(template))
+        in_query = dict.fromkeys(_template_name(name, parameters) for name in _TEMPLATE.findall(fixed))
+        for name in in_path | in_query:
+            if ("path", name) not in parameters and (name in in_path or ("query", name) not in parameters):
                 parameters["path", name] = ("", {"required": True, "schema": {"type": "string"}})
-        in_template = named | {_template_name(name, parameters) for name in _TEMPLATE.findall(fixed)}
-        for key in [key for key in parameters if key[0] == "path" and key[1] not in in_template]:
+        for key in [key for key in parameters if key[0] == "path" and key[1] not in in_path | in_query]:
             del parameters[key]
 
     def _schema(self, parameter: tuple[str, Json], refs: Refs) -> Schema:
@@ -145,7 +148,7 @@ class Compiler:
     def _translated(self, described: Json, refs: Refs) -> Schema:
         content = mapping(described.get("content"))
         raw = mapping(next(iter(content.values()))).get("schema", True) if content else described.get("schema", True)
-        schema = dict(mapping_of(self._schemas.translate(raw, refs)))
+        schema = dict(mapping(self._schemas.translate(raw, refs)))
         spoken = words.prose(described.get("description"))
         if spoken is not UNSET:
             schema["description"] = spoken

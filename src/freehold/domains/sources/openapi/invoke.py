@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import jsonschema_rs
 
@@ -63,7 +63,7 @@ class OpenApiSource:
             answer = await self._outbound.send(request, seconds=self._seconds, cap=self._cap)
         except SendFailed as fault:
             raise self._refusal(fault) from None
-        return outcome(answer, self._looker(call.tool))
+        return outcome(answer, self._conformance(call.tool))
 
     def _refusal(self, fault: SendFailed) -> Refusal:
         match fault.failure:
@@ -78,13 +78,13 @@ class OpenApiSource:
             case "broken":
                 return Refusal("upstream_broken")
 
-    def _looker(self, tool: Tool) -> Conforms | None:
-        """The tool's output validator, compiled at its first call."""
+    def _conformance(self, tool: Tool) -> Conforms | None:
+        """Whether a value fits the tool's output schema, compiled at its first call; None without one."""
         if tool.output_schema is None:
             return None
         known = self._conforms.get(tool.name)
         if known is None:
-            known = self._conforms[tool.name] = _validator(tool.output_schema)
+            known = self._conforms[tool.name] = jsonschema_rs.validator_for(tool.output_schema, offline=True).is_valid
         return known
 
     async def check(self) -> None:
@@ -97,7 +97,3 @@ class OpenApiSource:
 
     async def close(self) -> None:
         """Nothing to give back: the client belongs to the roof."""
-
-
-def _validator(schema: dict[str, Any]) -> Conforms:
-    return jsonschema_rs.validator_for(schema, offline=True).is_valid

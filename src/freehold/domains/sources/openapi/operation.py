@@ -1,6 +1,7 @@
 """What a tool needs to become one HTTP request: compiled once at import, so that a call only fills in values."""
 
-from typing import Any
+import re
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -8,6 +9,8 @@ from freehold.core.refusals import Refusal
 from freehold.domains.sources.openapi.bodies import Body, MultipartBody
 from freehold.domains.sources.openapi.parameters import Slot, refuse
 from freehold.kit.http import Request
+
+_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class Header(Struct, frozen=True):
@@ -38,10 +41,13 @@ class Operation(Struct, frozen=True, kw_only=True, eq=False):
         return isinstance(self.body, MultipartBody)
 
     def request(self, arguments: dict[str, Any], credential: tuple[tuple[str, str], ...], traceparent: str, boundary: str) -> Request:
-        """The request for these arguments, or `Refusal` when one of them has no place in it."""
+        """The request for these arguments, or `Refusal` when one of them has no place in it.
+
+        `traceparent` comes from the caller's message: one that is none is left out (W3C Trace Context 4.2).
+        """
         url = f"{self.prefix}{self._path(arguments)}{self._query(arguments)}"
         headers = [("accept", self.accept), *self._headers(arguments, credential), *credential]
-        if traceparent:
+        if traceparent and _TRACEPARENT.fullmatch(traceparent):
             headers.append(("traceparent", traceparent))
         sent = None if self.body is None else self.body.encode(arguments, boundary)
         if sent is None:

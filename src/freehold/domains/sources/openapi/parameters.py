@@ -66,8 +66,7 @@ def path_slot(argument: str, name: str, style: str, *, explode: bool, content: b
             raise refuse(argument, "a part of the path cannot be empty")
         if content:
             return quote(as_json(value, argument), safe="")
-        named = cast("object", value)
-        first = ";" if style == "matrix" and explode and isinstance(named, dict) else prefix
+        first = ";" if style == "matrix" and explode and isinstance(value, dict) else prefix
         return first + _joined(cast("object", value), style, name, explode=explode)
 
     return Slot(argument, encode)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple
 
 from freehold.domains.sources.openapi.bodies import Body, BytesBody, Content, Encoding, FormBody, JsonBody, MultipartBody, TextBody
-from freehold.domains.sources.openapi.budget import mapping_of, references
+from freehold.domains.sources.openapi.budget import references
 from freehold.domains.sources.openapi.document import Document, Inexpressible, Json, mapping, sequence, text
 from freehold.domains.sources.openapi.names import argument_names
 from freehold.domains.sources.openapi.schemas import LOCAL, Refs, Schema, Schemas
@@ -15,7 +15,7 @@ _FLAT_WORDS: Final = frozenset(
 )
 _DEEPEST_MERGE: Final = 8
 _MULTIPART: Final = ("multipart/form-data", "multipart/mixed", "multipart/related")
-_MEDIA_TYPE: Final = re.compile(r"[\w.+*-]+/[\w.+*-]+(?:\s*;\s*[\w.-]+=[\w.\"/-]+)*\s*;?\s*")
+_MEDIA_TYPE: Final = re.compile(r"[\w.+*-]+/[\w.+*-]+(?: *; *[\w.-]+=[\w.\"/-]+)* *;? *", re.ASCII)
 _XML: Final = ("application/xml", "text/xml")
 _TEXTUAL: Final = frozenset(
     {"application/x-ndjson", "application/yaml", "application/x-yaml", "application/graphql", "application/sql", "application/jwt"}
@@ -33,7 +33,11 @@ class Payload(NamedTuple):
 
 
 class Flat(NamedTuple):
-    """An object schema whose fields can stand beside the parameters."""
+    """An object schema whose fields can stand beside the parameters.
+
+    What it requires the tool requires, also when the body is not marked as required: documents forget the mark far more
+    often than they mean a body with required fields that may be left out.
+    """
 
     properties: dict[str, Schema]
     required: list[str]
@@ -80,7 +84,7 @@ class Payloads:
 
     def _form(self, kind: str, described: Json, taken: Collection[str], refs: Refs, *, required: bool) -> Payload:
         schema, flat, names = self._translated(described.get("schema", True), taken, refs)
-        encodings = self._encodings(described, mapping_of(schema) if flat is None else {"properties": flat.properties})
+        encodings = self._encodings(described, mapping(schema) if flat is None else {"properties": flat.properties})
         if flat is None:
             argument = _free("body", taken)
             content = Content(whole=argument, required=required)
@@ -117,11 +121,8 @@ class Payloads:
         met: Refs = {}
         schema = self._schemas.translate(raw, met)
         flat = self._flat(schema, 0)
-        names = (
-            {}
-            if flat is None
-            else {name: argument for (_, name), argument in argument_names(("body", name) for name in flat.properties).items()}
-        )
+        given = argument_names(("body", name) for name in flat.properties) if flat is not None else {}
+        names = {name: argument for (_, name), argument in given.items()}
         if flat is None or not names or not set(taken).isdisjoint(names.values()):
             refs.update(met)
             return schema, None, {}
@@ -134,11 +135,8 @@ class Payloads:
             return None
         target = schema.get("$ref")
         if isinstance(target, str):
-            return (
-                self._flat(self._schemas.component(target[len(LOCAL) :]).schema, depth + 1)
-                if schema.keys() <= {"$ref", "description"}
-                else None
-            )
+            alone = schema.keys() <= {"$ref", "description"}
+            return self._flat(self._schemas.component(target[len(LOCAL) :]).schema, depth + 1) if alone else None
         if schema.keys() - _FLAT_WORDS - {"allOf"} or not _is_object(schema):
             return None
         merged = Flat(dict(schema.get("properties", {})), list(schema.get("required", ())), schema.get("additionalProperties", False))
@@ -196,7 +194,7 @@ def _is_file(schema: Json) -> bool:
 
 
 def _as_file(schema: Schema) -> Schema:
-    node = mapping_of(schema)
+    node = mapping(schema)
     if isinstance(node.get("items"), dict):
         return {**node, "items": _as_file(node["items"])}
     spoken = str(node.get("description", "A file")).rstrip(".")

@@ -77,14 +77,12 @@ def listed(tool: Tool) -> dict[str, Any]:
 
 
 def _resident() -> int:
-    """Bytes of memory the process holds now; its peak where the system tells only that."""
-    status = Path("/proc/self/statm")
-    if status.exists():
-        import resource
-
-        return int(status.read_text(encoding="ascii").split()[1]) * resource.getpagesize()
+    """Bytes of memory the process holds now; its peak where the system tells only that, 0 where it tells nothing."""
     if sys.platform == "win32":
         return 0
     import resource
 
+    status = Path("/proc/self/statm")
+    if status.exists():
+        return int(status.read_text(encoding="ascii").split()[1]) * resource.getpagesize()
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

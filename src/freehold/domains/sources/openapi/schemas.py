@@ -95,14 +95,7 @@ class Schemas:
                 schema["examples"] = shown
         if isinstance(node.get("items"), list) and "items" in schema:
             schema["prefixItems"] = schema.pop("items")
-        only = schema.get("allOf")
-        if (
-            only is not None
-            and len(only) == 1
-            and isinstance(only[0], dict)
-            and schema.keys() <= {"allOf", "description", "deprecated", "default"}
-        ):
-            schema = {**only[0], **{word: value for word, value in schema.items() if word != "allOf"}}
+        schema = _unwrapped(schema)
         return words.nullable(schema) if node.get("nullable") is True or node.get("x-nullable") is True else schema
 
     @staticmethod
@@ -178,6 +171,14 @@ class Schemas:
     def items(self, value: object, refs: Refs) -> Any:
         """`items`; the list form of older drafts is renamed later."""
         return self.branches(cast("list[object]", value), refs) if isinstance(value, list) else self.one(value, refs)
+
+
+def _unwrapped(schema: Json) -> Json:
+    """`allOf` around a single schema, which is how 3.0 puts a description beside a reference, says no more than that schema."""
+    only = schema.get("allOf", ())
+    if len(only) != 1 or not isinstance(only[0], dict) or not schema.keys() <= {"allOf", "description", "deprecated", "default"}:
+        return schema
+    return {**only[0], **{word: value for word, value in schema.items() if word != "allOf"}}
 
 
 _Compose = Callable[[Schemas, object, Refs], Any]

@@ -107,7 +107,7 @@ def _operations(document: Document) -> Iterator[_Found]:
             item = mapping(raw)
         for method, operation in item.items():
             if method in _METHODS and isinstance(operation, dict):
-                yield _Found(method, path, item, mapping(cast("object", operation)))
+                yield _Found(method, path, item, cast("Json", operation))
 
 
 def _wish(document: Document, found: _Found) -> Wish:
