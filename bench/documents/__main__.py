@@ -14,7 +14,7 @@ from pathlib import Path
 from bench.documents.one import Facts, measured
 
 ROOT = Path(__file__).parents[2]
-COLUMNS = ("document", "operations", "tools", "skipped", "list bytes", "largest", "seconds", "MiB", "calls", "faithful", "faults")
+COLUMNS = ("document", "operations", "tools", "skipped", "list bytes", "largest", "CPU s", "MiB", "calls", "faithful", "faults")
 
 
 def main() -> int:

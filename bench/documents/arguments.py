@@ -120,7 +120,8 @@ class Generator:
         optional = [name for name in fields if name not in required]
         wanted = max(few, node.get("minProperties", 0) - len(required))
         chosen = [*required, *self._random.sample(optional, min(wanted, len(optional)))]
-        made = {name: self._value(fields.get(name, True), depth + 1) for name in chosen}
+        needed = [other for name in chosen for other in node.get("dependentRequired", {}).get(name, ())]
+        made = {name: self._value(fields.get(name, True), depth + 1) for name in dict.fromkeys([*chosen, *needed])}
         rest = node.get("additionalProperties", False)
         if rest is not False and (few > 1 or len(made) < node.get("minProperties", 0)):
             made[f"extra{self._random.randint(1, 99)}"] = self._value(rest, depth + 1)

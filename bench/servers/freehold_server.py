@@ -11,6 +11,7 @@ from document import document
 from serve import listener, serve
 
 from freehold import Freehold
+from freehold.cli.heads import BoundedHeads
 from freehold.cli.serving import settle_memory
 from freehold.settings import PlanSettings, Settings, SourceSettings
 
@@ -55,7 +56,7 @@ def main(kind: str, argument: str, folder: Path) -> None:
         settle_memory()  # as `freehold serve` does
         return {"token": token}
 
-    serve(server.asgi, bound, facts=facts)
+    serve(server.asgi, bound, facts=facts, http=BoundedHeads)
 
 
 if __name__ == "__main__":

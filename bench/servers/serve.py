@@ -30,10 +30,14 @@ async def nothing() -> dict[str, str]:
 
 
 def serve(
-    app: Callable[..., Awaitable[Any]], bound: socket.socket | None = None, *, facts: Callable[[], Awaitable[dict[str, str]]] = nothing
+    app: Callable[..., Awaitable[Any]],
+    bound: socket.socket | None = None,
+    *,
+    facts: Callable[[], Awaitable[dict[str, str]]] = nothing,
+    http: Any = "httptools",
 ) -> None:
     """Serve an ASGI app on loopback until the process is ended; `facts` are asked for when it has started."""
-    config = uvicorn.Config(app, loop="uvloop", http="httptools", access_log=False, log_level="error", lifespan="auto", proxy_headers=False)
+    config = uvicorn.Config(app, loop="uvloop", http=http, access_log=False, log_level="error", lifespan="auto", proxy_headers=False)
     server = uvicorn.Server(config)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it again when it has drained: leave by the front door
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:

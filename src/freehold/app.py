@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 from freehold import __version__, plugs
 from freehold.administration import Administration
 from freehold.core.plan import Plan
-from freehold.core.refusals import Refusal
 from freehold.domains.calls.observed import Observed
 from freehold.domains.calls.run import Calls
 from freehold.domains.catalog.cursors import Cursors
@@ -45,7 +44,7 @@ from freehold.kit.clock import Clock, SystemClock
 from freehold.kit.crypto import Seal, master_key
 from freehold.kit.db import Database, connect
 from freehold.kit.db_seals import check_master_key
-from freehold.kit.errors import Misconfigured, Unavailable
+from freehold.kit.errors import Misconfigured
 from freehold.kit.http import Outbound
 from freehold.kit.ids import Ids
 from freehold.kit.outbound import GuardedClient
@@ -285,6 +284,8 @@ class Application:
             self.changes.watch(self._changed)
             await self.changes.start()
         except BaseException:
+            await self.changes.close()
+            await self.roster.close()
             await self._close()
             raise
         self._renewing = asyncio.get_running_loop().create_task(self._renew_keys(), name="keys")
@@ -314,6 +315,7 @@ class Application:
                 await self.calls.close()
         if self._renewing is not None:
             self._renewing.cancel()
+            await asyncio.gather(self._renewing, return_exceptions=True)  # it may hold a connection, which must be given back first
         await self.changes.close()
         await self.roster.close()
         await self._close()
@@ -347,7 +349,7 @@ class Application:
             try:
                 for purpose in ("access", "service"):
                     await self.signing_keys.renew(purpose, after=KEY_SECONDS)
-            except (Unavailable, Misconfigured) as fault:
+            except Exception as fault:  # noqa: BLE001  the task's door: a key that cannot be renewed now can be in an hour
                 _log.warning("keys not renewed", extra={"code": "keys_not_renewed", "error": type(fault).__name__})
             await asyncio.sleep(_HOUR)
 

@@ -49,6 +49,7 @@ class Freehold:
         tool needs mcp:read, a destructive one mcp:admin, any other mcp:write. Raises ValueError for a function that
         cannot be a tool.
         """
+
         def offer(one: Function) -> Function:
             self.functions.add(one, **said)
             return one

@@ -96,6 +96,7 @@ class Roster:
         self._folder = "" if folder is None else str(folder)
         self._sources: tuple[Source, ...] = ()
         self._in_process_apis: dict[str, Source] = {}
+        self._in_process_clients: list[InProcess] = []
         self._digests: dict[str, str] = {}
         self._following: asyncio.Task[None] | None = None
         self._heard = False
@@ -126,12 +127,15 @@ class Roster:
         return self._following
 
     async def close(self) -> None:
-        """Stop following and close every source."""
+        """Stop following, close every source and end the lifespans of in-process applications."""
         if self._following is not None:
             self._following.cancel()
             await asyncio.gather(self._following, return_exceptions=True)
         for source in self._sources:
             await source.close()
+        clients, self._in_process_clients, self._in_process_apis = self._in_process_clients, [], {}
+        for client in clients:
+            await client.close()
 
     async def refresh(self, name: str) -> int:
         """Read a source's document again and keep it for every replica; how many tools it offers."""
@@ -206,6 +210,7 @@ class Roster:
             mend = "Use 1 to 32 of a-z 0-9 and -, beginning with a letter or digit."
             raise Misconfigured(f"{api.name!r} cannot be a source's name. {mend}")
         outbound = InProcess(api.app, host=f"{api.name}.internal")
+        self._in_process_clients.append(outbound)
         document = api.document or (api.app.openapi() if hasattr(api.app, "openapi") else await self._asked(api.name, outbound))
         return self._loader.in_process(api.name, document, outbound)
 

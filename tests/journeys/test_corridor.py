@@ -2,11 +2,15 @@
 
 import asyncio
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from tests.served import REFUSAL, Served
+from freehold.demo.session import connected
+from freehold.domains.sources.functions import Functions
+from freehold.settings import Settings
+from tests.served import REFUSAL, Served, served
 
 pytestmark = pytest.mark.anyio
 
@@ -194,3 +198,34 @@ async def test_the_boundary_cannot_be_closed_from_inside(server: Served) -> None
     token = lines[0].split()[2].rstrip(":")
     assert token in lines[-1]
     assert all(token not in line for line in lines[1:-1])
+
+
+@dataclass
+class Report:
+    """What a tool promises to answer."""
+
+    rows: list[str]
+
+
+async def test_an_answer_cut_short_of_its_promise_is_an_error_the_official_client_reads(settings: Settings) -> None:
+    """A promised structured answer over the cap arrives as an error that says so; the official client reads it and validates nothing."""
+    functions = Functions()
+
+    async def report(count: int) -> Report:
+        """So many rows."""
+        return Report(["x" * 100] * count)
+
+    functions.add(report, read_only=True)
+    async with served(settings.model_copy(update={"answer_cap": 1_024}), functions=[functions]) as server:
+        token = await server.tenant("acme")
+        async with connected(f"{server.url}/mcp", token) as client:
+            await client.list_tools()
+            small = await client.call_tool("report", {"count": 2})
+            large = await client.call_tool("report", {"count": 50})
+        booked = await entries(server, "acme")
+    assert small.is_error is False
+    assert small.structured_content == {"rows": ["x" * 100] * 2}
+    assert large.is_error is True
+    assert large.structured_content is None
+    assert "The call succeeded, but its answer of 5160 bytes was cut to 1024. Ask for less" in large.content[0].text
+    assert [entry["outcome"] for entry in booked] == ["ok", "error"]

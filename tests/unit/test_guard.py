@@ -364,9 +364,10 @@ async def test_structured_content_over_the_cap_is_dropped_where_none_was_promise
 
 
 async def test_a_promised_answer_over_the_cap_becomes_an_error_that_says_what_happened() -> None:
-    """With an output schema a dropped structured answer is an error: the call succeeded, so many bytes, ask for less."""
+    """Where the output schema requires members, a dropped answer is an error: the call succeeded, so many bytes, ask for less."""
     written = msgspec.json.encode(ROWS)
-    outcome = await marked(texts(written.decode(), structured=msgspec.Raw(written)), output=ANYTHING, cap=100)
+    required = {**ANYTHING, "required": ["rows"]}
+    outcome = await marked(texts(written.decode(), structured=msgspec.Raw(written)), output=required, cap=100)
     assert outcome.status == "error"
     assert outcome.structured is UNSET
     said = outcome.content[0]["text"]
@@ -376,6 +377,15 @@ async def test_a_promised_answer_over_the_cap_becomes_an_error_that_says_what_ha
     )
     assert inside(outcome.content[1]) == written[:100].decode()
     assert len(outcome.content) == 2
+
+
+async def test_a_promised_answer_over_the_cap_is_an_empty_object_where_that_keeps_the_promise() -> None:
+    """Where the output schema requires nothing, a call that happened stays a success: cut text, notice and an empty object."""
+    written = msgspec.json.encode(ROWS)
+    outcome = await marked(texts(written.decode(), structured=msgspec.Raw(written)), output=ANYTHING, cap=100)
+    assert (outcome.status, outcome.structured) == ("ok", {})
+    assert inside(outcome.content[0]) == written[:100].decode()
+    assert outcome.content[1]["text"].startswith("The answer was cut")
 
 
 async def test_a_failed_call_over_the_cap_is_not_said_to_have_succeeded() -> None:

@@ -17,7 +17,7 @@ tools = st.lists(st.dictionaries(st.text(), st.text() | st.integers(-9, 9), max_
 
 
 @given(tools, st.none() | st.text(), st.booleans())
-def test_a_list_carries_its_page_and_cursor_in_both_eras(page: list[Any], following: str | None, modern: bool) -> None:  # noqa: FBT001  drawn
+def test_a_list_carries_its_page_and_cursor_in_both_eras(page: list[Any], following: str | None, modern: bool) -> None:  # noqa: FBT001  drawn by hypothesis
     """tools/list is valid JSON around any page; the cursor is there exactly when there is a next page."""
     said = json.loads(RESULTS.tools(encode(page), following, modern=modern))
     assert said["tools"] == page
@@ -46,7 +46,7 @@ def test_a_call_carries_its_content_in_both_eras(
     content: list[Any],
     structured: bytes | None,
     meta: dict[str, Any] | None,
-    failed: bool,  # noqa: FBT001  drawn
+    failed: bool,  # noqa: FBT001  drawn by hypothesis
     modern: bool,  # noqa: FBT001  same
 ) -> None:
     """tools/call is valid JSON; structured content of a legacy answer is an object or left out; isError stands only where it is true."""

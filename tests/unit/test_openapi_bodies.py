@@ -173,6 +173,15 @@ def test_the_documents_part_types_are_used() -> None:
     assert b"X-Evil" not in body
 
 
+def test_a_filename_without_its_file_is_refused() -> None:
+    """Nothing an agent gives is dropped in silence; a field that is required anyway needs no second word."""
+    tool = upload(file=FILE, note={"type": "string"})
+    fits = jsonschema_rs.Draft202012Validator(tool.input_schema, offline=True).is_valid
+    assert fits({"file": "aGk=", "file_filename": "a.txt"})
+    assert not fits({"note": "n", "file_filename": "a.txt"})
+    assert "dependentRequired" not in takes({"type": "object", "properties": {"file": {"type": "string"}}}).input_schema
+
+
 @pytest.mark.parametrize("name", ['a"; filename="evil', "a\r\nX-Evil: 1", 'a"\r\n\r\ninjected', "ü.txt", "../../etc/passwd"])
 def test_a_filename_stays_between_its_quotes(name: str) -> None:
     """Quotes and line breaks in it are encoded (OA-06)."""

@@ -207,10 +207,13 @@ class _Ear:
             raise _unavailable(error) from None
 
     async def close(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
+        """Hear no more, until the next `start`."""
+        task, self._task = self._task, None
+        self._listening.clear()
+        if task is not None:
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+                await task
         await self._client.aclose()
 
     async def _stay(self) -> None:

@@ -46,6 +46,8 @@ def listen(application: Application) -> int:
     """Listen until told to stop; 0 after a clean stop. A start that is refused raises `Misconfigured`, `Unavailable` or `Refusal`."""
     import uvicorn
 
+    from freehold.cli.heads import BoundedHeads
+
     settings = application.settings
     configure(settings.log_level, sys.stderr)
     for vendor in ("uvicorn", "alembic"):
@@ -54,7 +56,7 @@ def listen(application: Application) -> int:
     config = uvicorn.Config(
         application.asgi,
         loop="uvloop" if sys.platform != "win32" else "asyncio",
-        http="httptools",
+        http=BoundedHeads,
         ws="none",
         lifespan="off",
         log_config=None,

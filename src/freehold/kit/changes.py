@@ -50,7 +50,8 @@ class Changes:
 
     def watch(self, heard: Callable[[], None]) -> None:
         """Call `heard` on the event loop whenever control-plane rows may have changed. It must not raise."""
-        self._watchers.append(heard)
+        if heard not in self._watchers:
+            self._watchers.append(heard)
 
     async def start(self) -> None:
         """Begin to listen and to poll; the first look tells the watchers too, for they may have read before it."""

@@ -1,12 +1,12 @@
 """The map of doors: path to endpoint, plus the lifespan. Pure ASGI; no middleware."""
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 
 from freehold.core.refusals import Refusal
 from freehold.kit.errors import Misconfigured, Unavailable
+from freehold.kit.turns import Turns
 from freehold.web.answers import refusal_answer, send
 from freehold.web.edges import Receive, Scope, Send
 
@@ -25,7 +25,7 @@ class Asgi:
         self._running = running
         self._start = start
         self._started = False
-        self._starting = asyncio.Lock()
+        self._starting = Turns()
 
     async def __call__(self, scope: Scope, receive: Receive, send_: Send) -> None:
         """One connection of any kind; websockets are refused."""
@@ -52,7 +52,7 @@ class Asgi:
 
     async def _begin(self) -> None:
         """Start once, however many requests come first together; one that fails leaves it to the next."""
-        async with self._starting:
+        async with self._starting.here:
             if self._started:
                 return
             try:

@@ -55,6 +55,7 @@ class Catalog:
         self._page_size = page_size
         self._tools: dict[str, Tool] = {}
         self._encoded: dict[str, bytes] = {}
+        self._asked: frozenset[str] = frozenset()
         self._pages: dict[tuple[frozenset[str], frozenset[str] | None], tuple[bytes, ...]] = {}
         self.version = ""
         """Digest of all tools: equal on every replica that offers the same."""
@@ -64,6 +65,7 @@ class Catalog:
         tools = _unique(sources)
         self._encoded = {tool.name: encoded(tool) for tool in tools}
         self._tools = {tool.name: tool for tool in tools}
+        self._asked = frozenset[str]().union(*(tool.scopes for tool in tools))
         self._pages = {}
         self.version = hashlib.sha256(b"\n".join(self._encoded.values())).hexdigest()
 
@@ -88,7 +90,8 @@ class Catalog:
         return Page(pages[at], following)
 
     def _view(self, principal: Principal) -> tuple[bytes, ...]:
-        key = (principal.scopes, principal.tools)
+        """Kept by the scopes that some tool asks for: others make no difference, and a token may carry any number of them."""
+        key = (principal.scopes & self._asked, principal.tools)
         pages = self._pages.get(key)
         if pages is None:
             if len(self._pages) >= _VIEWS:

@@ -33,15 +33,16 @@ class Guard:
         if why is not None:
             raise Refusal("invalid_arguments", why=why)
         outcome = await nxt(call)
-        return self._marked(outcome, promised=call.tool.output_schema is not None)
+        return self._marked(outcome, call.tool.output_schema)
 
-    def _marked(self, outcome: Outcome, *, promised: bool) -> Outcome:
+    def _marked(self, outcome: Outcome, promised: dict[str, Any] | None) -> Outcome:
         content, was_cut = self._bounded(outcome.content)
         size = _size(outcome.structured)
         if size > self._cap:
-            if promised and outcome.status == "ok":
+            held_to_it = promised is not None and outcome.status == "ok"
+            if promised and held_to_it and promised.get("required"):
                 return Outcome(status="error", content=(_promise_broken(size, self._cap), *content), units=outcome.units)
-            outcome, was_cut = msgspec.structs.replace(outcome, structured=UNSET), True
+            outcome, was_cut = msgspec.structs.replace(outcome, structured={} if held_to_it else UNSET), True
         if was_cut:
             content.append({"type": "text", "text": f"The answer was cut: only {self._cap} bytes are shown. Ask for less at once."})
         return msgspec.structs.replace(outcome, content=tuple(content))
@@ -73,7 +74,7 @@ def _attached(block: dict[str, Any], left: int) -> _Kept:
 
 
 def _promise_broken(size: int, cap: int) -> dict[str, Any]:
-    """A client holds a good answer to the tool's output schema, so one that had to be dropped is not a good answer."""
+    """A client holds a good answer to the tool's output schema; where even an empty object breaks it, the answer cannot stay a good one."""
     said = f"The call succeeded, but its answer of {size} bytes was cut to {cap}. Ask for less: a narrower filter, a smaller page."
     return {"type": "text", "text": said}
 

@@ -2,7 +2,6 @@
 
 Keys stay with the issuer they were fetched from; which claims to believe is `tokens.py`'s."""
 
-import asyncio
 import logging
 from collections.abc import Mapping
 from typing import Final, cast
@@ -15,6 +14,7 @@ from freehold.kit.errors import Unavailable
 from freehold.kit.http import Outbound, Request, SendFailed
 from freehold.kit.jose import ALGORITHMS, InvalidKey, PublicKey, key_set
 from freehold.kit.json import NotStrict, strict
+from freehold.kit.turns import Turns
 
 INTERVAL: Final = 60.0
 MAX_AGE: Final = 300.0
@@ -51,12 +51,12 @@ class IssuerKeys:
         self._keys: dict[str, PublicKey] = {}
         self._fetched_at: float | None = None
         self._tried_at: float | None = None
-        self._fetching = asyncio.Lock()
+        self._fetching = Turns()
 
     async def verifying(self, kid: str, /) -> Mapping[str, PublicKey]:
         """The keys by kid. Raises `Unavailable` when there are none or they are too old."""
-        if self._is_due(kid) or (self._fetching.locked() and kid not in self._keys):
-            async with self._fetching:
+        if self._is_due(kid) or (self._fetching.here.locked() and kid not in self._keys):
+            async with self._fetching.here:
                 if self._is_due(kid):
                     await self._fetch()
         if self._fetched_at is None or self._now() - self._fetched_at > STALE:

@@ -2,7 +2,6 @@
 
 What is signed, and for whom, is `issuer.py`'s (purpose `access`) and `service_tokens.py`'s (purpose `service`)."""
 
-import asyncio
 import logging
 from collections.abc import Mapping
 from typing import Final, Literal
@@ -17,6 +16,7 @@ from freehold.kit.crypto import Seal, Unsealable
 from freehold.kit.db import Database, Scope
 from freehold.kit.errors import Misconfigured
 from freehold.kit.jose import PrivateKey, PublicKey, new_private_key, private_key
+from freehold.kit.turns import Turns
 
 Purpose = Literal["access", "service"]
 
@@ -59,7 +59,7 @@ class SigningKeys:
         self._longest = longest
         self._held: dict[str, tuple[_Held, ...]] | None = None
         self._loaded_at = clock.monotonic()
-        self._loading = asyncio.Lock()
+        self._loading = Turns()
 
     async def current(self, purpose: Purpose) -> PrivateKey:
         """The key that signs now; made when there is none."""
@@ -113,7 +113,7 @@ class SigningKeys:
         await self.current("service")
 
     async def _keys(self, purpose: Purpose) -> tuple[_Held, ...]:
-        async with self._loading:
+        async with self._loading.here:
             loaded = self._held if self._held is not None else await self._load()
             if purpose not in loaded:
                 await self._make_first(purpose)

@@ -162,6 +162,8 @@ def _top(properties: dict[str, Schema], required: list[str], payload: Payload | 
         required.extend(payload.required)
     if required:
         top["required"] = required
+    if payload is not None and payload.needs:
+        top["dependentRequired"] = payload.needs
     top["additionalProperties"] = False if payload is None else payload.open
     return top
 

@@ -37,7 +37,7 @@ class OpenApiSource:
         self._seconds = seconds
         self._cap = cap
         self._randomness = randomness
-        self._conforms: dict[str, Conforms] = {}
+        self._conforms: dict[str, tuple[Tool, Conforms]] = {}
 
     @property
     def name(self) -> str:
@@ -83,9 +83,9 @@ class OpenApiSource:
         if tool.output_schema is None:
             return None
         known = self._conforms.get(tool.name)
-        if known is None:
-            known = self._conforms[tool.name] = jsonschema_rs.validator_for(tool.output_schema, offline=True).is_valid
-        return known
+        if known is None or known[0] is not tool:  # a call that began before a refresh still has the tool as it was
+            known = self._conforms[tool.name] = (tool, jsonschema_rs.validator_for(tool.output_schema, offline=True).is_valid)
+        return known[1]
 
     async def check(self) -> None:
         """Reach the API's base URL; any answer at all will do."""

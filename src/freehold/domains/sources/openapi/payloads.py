@@ -30,6 +30,8 @@ class Payload(NamedTuple):
     body: Body
     open: Schema
     """What else the body may hold: False, True or a schema."""
+    needs: Mapping[str, list[str]] = {}
+    """Argument -> those without which it means nothing."""
 
 
 class Flat(NamedTuple):
@@ -96,7 +98,9 @@ class Payloads:
             if encoding.file and name in names:
                 properties[names[name]] = _as_file(properties[names[name]])
         properties.update({argument: {"type": "string"} for argument in filenames.values()})
-        return Payload(properties, [names[name] for name in flat.required], _form_body(kind, content, encodings, filenames), flat.open)
+        required_fields, body = [names[name] for name in flat.required], _form_body(kind, content, encodings, filenames)
+        needs = {argument: [names[name]] for name, argument in filenames.items() if name not in flat.required}
+        return Payload(properties, required_fields, body, flat.open, needs)
 
     def _opaque(self, kind: str, described: Json, taken: Collection[str], *, required: bool) -> Payload:
         argument = _free("body", taken)
