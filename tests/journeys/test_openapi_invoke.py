@@ -376,3 +376,22 @@ async def test_concurrent_calls_do_not_mix() -> None:
         recorder.answer = lambda head: reply(json.dumps({"n": head.split(b" ")[1].rpartition(b"/")[2].decode()}).encode())
         made = await asyncio.gather(*(run({"n": n}) for n in range(50)))
         assert [json.loads(msgspec.json.encode(each.structured))["n"] for each in made] == [str(n) for n in range(50)]
+
+
+async def test_a_call_that_outlived_a_refresh_leaves_nothing_behind() -> None:
+    """A tool of the document before, called on the source of the one after, does not decide what the new tool's answers must look like."""
+
+    def described(kind: str) -> Mapping[str, Any]:
+        schema = {"type": "object", "properties": {"ok": {"type": kind}}}
+        return document(
+            {"/things": {"get": {"responses": {"200": {"description": "x", "content": {"application/json": {"schema": schema}}}}}}}
+        )
+
+    async with recording() as recorder:
+        before, after = (compile_tools(described(kind), source="api", base_url=recorder.url) for kind in ("string", "boolean"))
+        client = GuardedClient(["127.0.0.1"])
+        made = OpenApiSource("api", after, client, seconds=5, cap=1000)
+        late = msgspec.structs.replace(call(made, 0, {}, (), ""), tool=before.tools[0])
+        assert (await made.invoke(late)).structured != msgspec.Raw(b'{"ok":true}')
+        assert (await made.invoke(call(made, 0, {}, (), ""))).structured == msgspec.Raw(b'{"ok":true}')
+        await client.close()

@@ -8,8 +8,7 @@ import math
 import signal
 import socket
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Final
@@ -75,26 +74,25 @@ def listen(application: Application) -> int:
 
 
 async def _until_told(application: Application, server: "Server", bound: socket.socket) -> None:
-    """A signal during the start ends it at once, for nothing was accepted yet; later ones are uvicorn's."""
+    """Start, serve, drain. A signal ends a start at once, for nothing was accepted yet; whoever serves already drains.
+
+    Not by uvicorn's lifespan, which would turn the reason of a refused start into a log line.
+    """
     loop = asyncio.get_running_loop()
-    serving = loop.create_task(_served(application, server, bound))
-    _on_signals(lambda _number, _frame: loop.call_soon_threadsafe(serving.cancel))
-    with suppress(asyncio.CancelledError):
-        await serving
+    async with AsyncExitStack() as stack:
+        starting = loop.create_task(stack.enter_async_context(application.running()))
 
+        def told(number: int, frame: FrameType | None) -> None:
+            server.handle_exit(number, frame)  # uvicorn's own from here on; it raises the signal again when it has drained
+            loop.call_soon_threadsafe(starting.cancel)
 
-async def _served(application: Application, server: "Server", bound: socket.socket) -> None:
-    """Not by uvicorn's lifespan, which would turn the reason of a refused start into a log line."""
-    async with application.running():
-        _on_signals(lambda _number, _frame: None)  # uvicorn raises the signal again once it has drained; by then it has done its work
-        await server.serve(sockets=[bound])
-        if cut_off := server.server_state.tasks:
-            await asyncio.wait(cut_off, timeout=_LAST_WORDS)
-
-
-def _on_signals(handle: Callable[[int, FrameType | None], object]) -> None:
-    signal.signal(signal.SIGTERM, handle)
-    signal.signal(signal.SIGINT, handle)
+        signal.signal(signal.SIGTERM, told)
+        signal.signal(signal.SIGINT, told)
+        with suppress(asyncio.CancelledError):
+            await starting
+            await server.serve(sockets=[bound])
+            if cut_off := server.server_state.tasks:
+                await asyncio.wait(cut_off, timeout=_LAST_WORDS)
 
 
 def settle_memory() -> None:

@@ -29,6 +29,10 @@ class Call(Struct, frozen=True, kw_only=True, eq=False):
     """Headers the vault step adds for the upstream, never shown to anyone."""
     traceparent: str = ""
 
+    def __repr__(self) -> str:
+        """Which call; arguments and credential stay out of logs and error reports."""
+        return f"Call({self.id!r}, tool={self.tool.name!r})"
+
 
 Status = Literal["ok", "error", "refused", "cancelled", "failed"]
 

@@ -20,6 +20,10 @@ class Request(Struct, frozen=True, kw_only=True):
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes | None = None
 
+    def __repr__(self) -> str:
+        """Method and origin; what is asked, and the credential that goes with it, stay out of logs and error reports."""
+        return f"Request({self.method!r}, {'/'.join(self.url.split('/')[:3])!r})"
+
 
 class Answer(Struct, frozen=True, kw_only=True):
     """A whole answer. Header names are lower case; repeated ones are joined by `, `."""

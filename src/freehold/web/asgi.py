@@ -68,7 +68,7 @@ class Asgi:
         if root and path.startswith(root):
             path = path[len(root) :]
         endpoint = self._routes.get(path)
-        if endpoint is None:
+        if endpoint is None or b"%" in (scope.get("raw_path") or b""):  # no path here has a second spelling that a rule in front would miss
             raise Refusal("not_found", endpoint="/mcp")
         return endpoint
 

@@ -1,0 +1,130 @@
+"""The commands about sources: adding, refreshing and previewing documents good, bad, large and hostile."""
+
+import json
+import re
+
+import pytest
+
+from tests.operators import GET, ORDERS, all_refused, listed, refused
+from tests.processes import Agent, Place, http
+
+pytestmark = pytest.mark.anyio
+
+# sources
+
+
+async def test_sources_are_added_listed_and_refreshed(here: Place) -> None:
+    """A second API is appended to freehold.toml and served with the first; a name is taken once and must be one."""
+    (here.folder / "more.json").write_text(json.dumps(ORDERS))
+    said = await here.done("source", "add", "more", "--openapi", "more.json", "--base-url", "http://127.0.0.1:9/v2")
+    assert said.startswith("Added more: 1 tool from http://127.0.0.1:9/v2.\n")
+    assert "outbound_allow names 127.0.0.1:9 where" in said
+    before = (here.folder / "freehold.toml").read_bytes()
+    again = [["source", "add", name, "--openapi", "more.json"] for name in ("more", "api")]
+    await all_refused(here, "freehold.toml already has a source", *again)
+    refused(await here.run("source", "add", "Bad Name", "--openapi", "more.json"), "'Bad Name' cannot be a source's name.", 2)
+    refused(await here.run("source", "add", "third", "--openapi", "nowhere.json"), "nowhere.json cannot be read")
+    assert (here.folder / "freehold.toml").read_bytes() == before
+    assert [(one["source"], one["kind"], one["read"]) for one in await listed(here, "source", "list")] == [
+        ("api", "openapi", None),
+        ("more", "openapi", None),
+    ]
+    async with here.serving() as server, http() as session:
+        token = (await here.done("token", "mint", "--tenant", "acme", "--user", "ann")).strip()
+        tools = (await Agent(session, server.url, token).ask("tools/list")).json["result"]["tools"]
+    assert [tool["name"] for tool in tools] == ["api_get_order", "more_get_order"]
+    refused(await here.run("source", "refresh", "nowhere"), "There is no source nowhere. See `freehold source list`.")
+
+
+async def test_a_file_that_takes_no_further_section_is_left_alone(bare: Place) -> None:
+    """Where sources are written as one inline table the section is shown to be added by hand; broken TOML is named; neither is changed."""
+    config = bare.folder / "freehold.toml"
+    for text, sentence in (
+        ('sources = {api = {openapi = "orders.json"}}\n', "Add by hand: [sources.more]"),
+        ("port = \n", "freehold.toml cannot be read"),
+        ("no_such_setting = 1\n", "there is no setting 'no_such_setting'"),
+    ):
+        config.write_text(text)
+        finished = await bare.run("source", "add", "more", "--openapi", "orders.json")
+        assert finished.code == 1
+        assert "Traceback" not in finished.err
+        assert sentence in " ".join(finished.err.split())
+        assert config.read_text() == text
+    refused(await Place(bare.folder / "..", {}).run("source", "add", "more", "--openapi", "x.json"), "There is no freehold.toml.")
+
+
+async def test_a_refresh_of_a_broken_document_changes_nothing(here: Place) -> None:
+    """The digest and the time of the last good copy stay, the sentence says why, and the next good document is taken."""
+    assert await here.done("source", "refresh", "api") == "api offers 1 tool.\n"
+    before = await listed(here, "source", "list")
+    (here.folder / "orders.json").write_text('{"openapi": "3.1.0", "paths": ')
+    refused(await here.run("source", "refresh", "api"), "it is not valid JSON")
+    assert await listed(here, "source", "list") == before
+    more = {**ORDERS, "paths": {**ORDERS["paths"], "/customers": {"get": {**GET, "operationId": "getCustomers"}}}}
+    (here.folder / "orders.json").write_text(json.dumps(more))
+    assert await here.done("source", "refresh", "api") == "api offers 2 tools.\n"
+    assert (await listed(here, "source", "list"))[0]["digest"] != before[0]["digest"]
+
+
+YAML = """\
+openapi: 3.0.3
+info: {title: T, version: "1"}
+paths:
+  /a:
+    get: {responses: {"200": {description: ok}}}
+    post: {requestBody: {$ref: "https://elsewhere.example/x.yaml"}, responses: {"200": {description: ok}}}
+"""
+SWAGGER = {"swagger": "2.0", "info": {"title": "T", "version": "1"}, "host": "api.example.com", "paths": {"/a": {"get": GET}}}
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+async def test_a_preview_says_what_a_document_would_become(bare: Place) -> None:
+    """YAML, Swagger 2.0 and JSON are counted, skips carry their reason, in lines and as JSON, and nothing is made in the folder."""
+    (bare.folder / "d.yaml").write_text(YAML)
+    (bare.folder / "swagger.json").write_text(json.dumps(SWAGGER))
+    report = await listed(bare, "source", "preview", "d.yaml")
+    assert list(report) == ["operations", "tools", "skipped", "list_bytes", "list_tokens", "largest_tool_bytes", "seconds", "rss_mib"]
+    assert (report["operations"], report["tools"], report["skipped"][0]["operation"]) == (2, 1, "POST /a")
+    said = await bare.done("source", "preview", "d.yaml")
+    assert re.search(r"^operations +2$", said, re.MULTILINE)
+    assert re.search(r"^  POST /a: it refers to another document", said, re.MULTILINE)
+    assert (await listed(bare, "source", "preview", "swagger.json"))["tools"] == 1
+    assert (await listed(bare, "source", "preview", "orders.json"))["skipped"] == []
+    assert not (bare.folder / ".freehold").exists()
+
+
+async def test_a_preview_reads_a_url_the_operator_named(bare: Place, on_the_web: str) -> None:
+    """The host in the command is one the operator means, so it may be this machine; nobody has to be told twice."""
+    assert (await listed(bare, "source", "preview", on_the_web))["tools"] == 1
+
+
+async def test_a_preview_of_what_is_no_document_says_why(bare: Place) -> None:
+    """Garbage, a page, half a document, an alias bomb, an empty file, a folder and nothing at all: one sentence each."""
+    cases: dict[str, tuple[bytes | str, str]] = {
+        "garbage": (bytes(range(256)) * 20, "it is not valid YAML"),
+        "page.html": ("<!doctype html>", "it is a web page"),
+        "half.json": ('{"openapi":', "it is not valid JSON"),
+        "empty": ("", "it is not an object"),
+        "bomb.yaml": (f"{BOMB}openapi: 3.0.0\npaths: *i\n", "its aliases repeat"),
+        "old.json": ('{"swagger": "1.2"}', "it names no OpenAPI version"),
+    }
+    for name, (text, sentence) in cases.items():
+        (bare.folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+        refused(await bare.run("source", "preview", name), sentence)
+    refused(await bare.run("source", "preview", "."), "cannot be read (Is a directory)")
+    refused(await bare.run("source", "preview", "nowhere"), "cannot be read (No such file or directory)")
+    refused(await bare.run("source", "preview", "https://[::1"), "could not be fetched (address_refused)")
+    refused(await bare.run("source", "preview"), "Missing argument 'FILE|URL'", 2)
+
+
+async def test_a_large_document_is_read_and_a_larger_one_refused(bare: Place) -> None:
+    """Sixty megabytes are read in one go; beyond 64 MiB the size is refused without reading."""
+    (bare.folder / "large.json").write_text(json.dumps({**ORDERS, "info": {"title": "x" * 60_000_000, "version": "1"}}))
+    report = await listed(bare, "source", "preview", "large.json")
+    assert report["tools"] == 1
+    assert report["list_bytes"] < 1_000
+    with (bare.folder / "larger.json").open("wb") as file:
+        file.truncate(64 * 1024 * 1024 + 1)
+    refused(await bare.run("source", "preview", "larger.json"), "larger.json is larger than 67108864 bytes. Split the document")
