@@ -337,11 +337,11 @@ class Application:
         await migrate.require_current(self.db)
 
     async def _check_key(self) -> None:
-        await check_master_key(self.db, self.seal)
+        await check_master_key(self.db, self.seal, kept_at=None if self.settings.master_key.get_secret_value() else self.settings.key_file)
 
     def _master_key(self) -> bytes:
         given = self.settings.master_key.get_secret_value()
-        return bytes.fromhex(given) if given else master_key(self.settings.data / "master.key", self._randomness)
+        return bytes.fromhex(given) if given else master_key(self.settings.key_file, self._randomness)
 
     async def _renew_keys(self) -> None:
         """Once an hour, see whether a signing key is due for its successor."""

@@ -157,6 +157,11 @@ class Settings(_Frozen):
         return (self.folder / self.data_dir).resolve()
 
     @property
+    def key_file(self) -> Path:
+        """Where the master key is kept when none is given."""
+        return self.data / "master.key"
+
+    @property
     def database(self) -> str:
         """The database's URL, embedded default filled in."""
         return self.database_url.get_secret_value() or f"sqlite:///{self.data / 'freehold.db'}"

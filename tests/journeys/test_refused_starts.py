@@ -87,6 +87,16 @@ async def test_another_master_key(database_url: str, tmp_path: Path) -> None:
     assert "a7a7" not in finished.err
 
 
+async def test_a_lost_master_key(database_url: str, tmp_path: Path) -> None:
+    """A key file that is gone is asked for, and no new one is made in its place."""
+    deployed = place(tmp_path, (database_url, "memory:"))
+    await deployed.done("tenant", "create", "acme")
+    (key,) = tmp_path.rglob("master.key")
+    key.unlink()
+    refused(await deployed.run("serve"), "There is no master key at .*master.key, and this database was sealed with one")
+    assert not key.exists()
+
+
 async def test_a_postgresql_that_does_not_answer(tmp_path: Path) -> None:
     """Its host is named, its password is not."""
     finished = await place(tmp_path, (f"postgresql://freehold:canary-word@{_UNREACHABLE}/none", "memory:")).run("serve")

@@ -35,6 +35,9 @@ def serve(config: Path | None, *, host: str | None, port: int | None) -> int:
     """Serve the configured sources; the exit code."""
     try:
         settings = settings_of(config, host=host, port=port)
+        usual = settings_of(config).resource
+        if settings.resource != usual:
+            typer.echo(f"Access tokens of other commands are made out to {usual}; set port in freehold.toml. API keys work here.", err=True)
         return listen(build(settings))
     except (Misconfigured, Unavailable, Refusal) as fault:
         typer.echo(f"freehold: {fault}", err=True)
