@@ -18,7 +18,7 @@ from tests.served import META, MODERN, Reply
 ROOT = Path(__file__).parent.parent
 OFFERED = '[sources.offered]\npython = "tests.journeys.offered:app"\n'
 """A source of Python tools: echo, who and slow."""
-_START_SECONDS = 60
+_MOST_SECONDS = 60
 _LISTENING = re.compile(r"listening on (\S+)\)")
 
 
@@ -66,8 +66,9 @@ class Place:
     async def run(self, *words: str) -> Finished:
         """A command, to its end."""
         process = await self.begin(*words)
-        out, err = await process.communicate()
-        return Finished(await process.wait(), out.decode(), err.decode())
+        async with _ending(process), asyncio.timeout(_MOST_SECONDS):
+            out, err = await process.communicate()
+            return Finished(await process.wait(), out.decode(), err.decode())
 
     async def done(self, *words: str) -> str:
         """What a command that must succeed prints."""
@@ -98,12 +99,8 @@ class Place:
     async def serving(self) -> AsyncIterator[Server]:
         """`freehold serve` while the block runs; whoever is still there at its end is killed."""
         process = await self.begin("serve")
-        try:
+        async with _ending(process):
             yield Server(process, await _address(process), asyncio.create_task(process.communicate()))
-        finally:
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
 
     async def begin(self, *words: str) -> asyncio.subprocess.Process:
         """A command that has just been started."""
@@ -167,11 +164,22 @@ async def soon(true: Callable[[], Awaitable[bool]], *, seconds: float = 5.0) -> 
             await asyncio.sleep(0.02)  # real time: another process takes its own
 
 
+@asynccontextmanager
+async def _ending(process: asyncio.subprocess.Process) -> AsyncIterator[None]:
+    """A process of ours that is still there when the block ends is killed."""
+    try:
+        yield
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
 async def _address(process: asyncio.subprocess.Process) -> str:
     """Where it listens, once it says so."""
     assert process.stderr is not None
     said: list[str] = []
-    async with asyncio.timeout(_START_SECONDS):
+    async with asyncio.timeout(_MOST_SECONDS):
         while line := (await process.stderr.readline()).decode():
             if found := _LISTENING.search(line):
                 return f"http://{found[1]}"

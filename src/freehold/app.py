@@ -218,7 +218,11 @@ class Application:
         document = protected_resource(settings.resource, issuers=issuers, scopes=(*scopes, "mcp:admin"), name=settings.title)
         well_known = WellKnown(metadata=document, keys=lambda: self.signing_keys.published("service"))
         ops = OpsDoor(
-            checks=self.checks, ready=lambda: self._ready, metrics=self.metrics, metrics_token=settings.metrics_token.get_secret_value()
+            checks=self.checks,
+            ready=lambda: self._ready,
+            metrics=self.metrics,
+            metrics_token=settings.metrics_token.get_secret_value(),
+            monotonic=self.clock.monotonic,
         )
         return {
             "/mcp": mcp,

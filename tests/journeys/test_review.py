@@ -30,6 +30,7 @@ from freehold.kit.http import Request, SendFailed
 from freehold.kit.outbound import GuardedClient
 from freehold.roster import InProcessApi, Roster
 from freehold.settings import PlanSettings, Settings, SourceSettings
+from tests.clocks import HandClock
 from tests.documents import document
 from tests.served import Served, listening, served
 
@@ -219,9 +220,11 @@ async def test_metrics_are_for_this_machine_under_its_own_name(tmp_path: Path) -
 
 async def test_every_door_answers_in_words_when_the_database_is_unusable(tmp_path: Path) -> None:
     """With a folder in the place of the database file no request ends in the server's own error page, and the checks name the part."""
-    application = build(plain(tmp_path))
+    clock = HandClock()
+    application = build(plain(tmp_path), clock=clock)
     async with mounted(application) as server:
         assert (await server.request("GET", "/readyz")).status == 200
+        clock.advance(2)
         await application.stop()
         application.signing_keys.forget()
         for left in (tmp_path / "data").glob("freehold.db*"):

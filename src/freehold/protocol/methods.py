@@ -42,7 +42,7 @@ class Results:
     def call(self, content: bytes, structured: bytes | None, meta: dict[str, Any] | None, *, failed: bool, modern: bool) -> bytes:
         """`tools/call`: `content` and `structured` are JSON; a legacy `structuredContent` must be an object."""
         head = b'{"resultType":"complete","content":' if modern else b'{"content":'
-        middle = b"" if structured is None or not (modern or structured[:1] == b"{") else b',"structuredContent":%b' % structured
+        middle = b"" if structured is None or not (modern or structured.lstrip()[:1] == b"{") else b',"structuredContent":%b' % structured
         flag = b',"isError":true' if failed else b""
         if meta:
             carried = {**meta, revisions.SERVER_INFO_KEY: self.server} if modern else meta

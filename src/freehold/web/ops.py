@@ -11,6 +11,8 @@ from freehold.web.answers import send
 from freehold.web.edges import Receive, Scope, Send, gather, names_loopback
 
 Check = Callable[[], Awaitable[None]]
+_FRESH: Final = 1.0
+"""Seconds for which what a part said is repeated."""
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1"})
 
 
@@ -25,12 +27,22 @@ class Rendered(Protocol):
 class OpsDoor:
     """Answers `/livez`, `/readyz`, `/health` and `/metrics`."""
 
-    def __init__(self, *, checks: Mapping[str, Check], ready: Callable[[], bool], metrics: Rendered, metrics_token: str) -> None:
-        """`checks` by part name; `ready` is False while starting and draining."""
+    def __init__(
+        self,
+        *,
+        checks: Mapping[str, Check],
+        ready: Callable[[], bool],
+        metrics: Rendered,
+        metrics_token: str,
+        monotonic: Callable[[], float],
+    ) -> None:
+        """`checks` by part name; `ready` is False while starting and draining. Anyone may ask, so parts are asked once a second."""
         self._checks = checks
         self._ready = ready
         self._metrics = metrics
         self._token = metrics_token.encode()
+        self._monotonic = monotonic
+        self._looked: tuple[float, dict[str, str]] | None = None
 
     async def livez(self, scope: Scope, receive: Receive, send_: Send) -> None:
         """200 as long as the process turns its loop."""
@@ -69,7 +81,10 @@ class OpsDoor:
         return client is not None and client[0] in _LOOPBACK and not relayed and names_loopback(headers.get(b"host", b"").lower())
 
     async def _said(self) -> dict[str, str]:
-        return {name: await explain(check) for name, check in self._checks.items()}
+        now = self._monotonic()
+        if self._looked is None or now - self._looked[0] >= _FRESH:
+            self._looked = (now, {name: await explain(check) for name, check in self._checks.items()})
+        return self._looked[1]
 
 
 async def explain(check: Check) -> str:

@@ -1,9 +1,8 @@
 """Source: typed Python functions. The schema comes from the annotations; the caller's identity is injected, never an argument."""
 
-import asyncio
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -13,6 +12,7 @@ from msgspec.structs import replace
 from freehold.core.call import Call, Outcome
 from freehold.core.principal import Principal
 from freehold.core.tool import Tool
+from freehold.domains.sources.threads import Threads
 from freehold.kit.json import encode
 
 if TYPE_CHECKING:
@@ -41,7 +41,9 @@ class ToolError(Exception):
 class _Plan(Struct, frozen=True):
     """How to run one function."""
 
-    run: Callable[..., Awaitable[Any]]
+    function: Callable[..., Any]
+    threaded: bool
+    """Whether it is a plain function, which would block the event loop."""
     signature: "Signature"
 
 
@@ -54,6 +56,7 @@ class Functions:
             raise ValueError(f"{name!r} cannot be a source's name: use 1 to 32 of a-z 0-9 and -, beginning with a letter or digit.")
         self.name = name
         self._tools: dict[str, Tool] = {}
+        self._threads = Threads()
 
     @property
     def tools(self) -> Sequence[Tool]:
@@ -96,7 +99,7 @@ class Functions:
             idempotent=idempotent or read_only,
             open_world=False,
             scopes=_checked(scopes, chosen) if scopes is not None else frozenset({default}),
-            operation=_Plan(_awaited(function), signature),
+            operation=_Plan(function, not inspect.iscoroutinefunction(function), signature),
         )
         self._tools[chosen] = tool
         return tool
@@ -111,10 +114,17 @@ class Functions:
                 arguments = signature.arguments(call.arguments)
             if signature.injected is not None:
                 arguments = {**arguments, signature.injected: caller_of(call.principal, call.request_id)}
-            value = await plan.run(**arguments)
+            value = await self._value(plan, call.principal.tenant, arguments)
         except ToolError as refused:
             return Outcome(status="error", content=({"type": "text", "text": str(refused)},))
         return _outcome(value if signature.result is None else signature.result(value))
+
+    async def _value(self, plan: _Plan, tenant: str, arguments: Mapping[str, Any]) -> Any:
+        """A plain function may return something that must be awaited here."""
+        if not plan.threaded:
+            return await plan.function(**arguments)
+        value = await self._threads.run(tenant, plan.function, arguments)
+        return await value if inspect.isawaitable(value) else value
 
     def named(self, name: str) -> "Functions":
         """The same tools under another source's name."""
@@ -126,7 +136,8 @@ class Functions:
         """Nothing outside this process is needed."""
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Let go of the threads."""
+        self._threads.close()
 
 
 def caller_of(principal: Principal, request_id: str) -> Caller:
@@ -149,23 +160,3 @@ def _outcome(value: object) -> Outcome:
     text = encode(value)
     structured = msgspec.Raw(text) if isinstance(value, dict) else UNSET
     return Outcome(status="ok", content=({"type": "text", "text": text.decode()},), structured=structured)
-
-
-def _called(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
-    """Before Python 3.12 no future takes StopIteration: whoever waits for the thread would wait for ever."""
-    try:
-        return function(**arguments)
-    except StopIteration as ended:
-        raise RuntimeError("StopIteration left the tool's function") from ended
-
-
-def _awaited(function: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
-    """The function as one to await: a plain one runs in a thread, unless what it returns must be awaited here."""
-    if inspect.iscoroutinefunction(function):
-        return function
-
-    async def run(**arguments: object) -> object:
-        value = await asyncio.to_thread(_called, function, arguments)
-        return await value if inspect.isawaitable(value) else value
-
-    return run
