@@ -12,6 +12,10 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
+from freehold.kit.crypto import Seal
+from freehold.kit.db import Database
+from freehold.kit.db_seals import check_master_key
+from freehold.kit.errors import Misconfigured
 from tests.journeys.things import Things, things
 from tests.processes import OFFERED, Agent, Place, http, place, soon
 from tests.served import REFUSAL, Reply
@@ -59,6 +63,14 @@ async def pair(postgres_url: str, redis_url: str, tmp_path: Path) -> AsyncIterat
         servers = await asyncio.gather(*(stack.enter_async_context(deployed.serving()) for _ in range(2)))
         session = await stack.enter_async_context(http())
         yield Pair(deployed, api, session, [server.url for server in servers], {"acme": acme, "globex": globex})
+
+
+async def test_first_starts_at_once_agree_on_one_master_key(db: Database) -> None:
+    """Eight processes on a database nobody has used: all with the first one's key go on, one with another key is refused."""
+    same, other = Seal(b"s" * 32), Seal(b"o" * 32)
+    assert await asyncio.gather(*(check_master_key(db, same) for _ in range(8))) == [None] * 8
+    with pytest.raises(Misconfigured, match="not the one this database was sealed with"):
+        await check_master_key(db, other)
 
 
 async def test_a_quota_is_one_for_all_replicas(pair: Pair) -> None:
