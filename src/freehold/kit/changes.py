@@ -85,7 +85,7 @@ class Changes:
             try:
                 await self.poll()
             except Exception as error:  # noqa: BLE001  the task's door: a poll that ends would leave revoked credentials valid
-                _log.warning("changes_unpolled %s", type(error).__name__)
+                _log.warning("changes_unpolled", extra={"code": "changes_unpolled", "error": type(error).__name__})
 
     def _tell(self) -> None:
         for heard in self._watchers:

@@ -165,7 +165,7 @@ class Ledger:
                 async with asyncio.timeout(self._patience):
                     await self._write(batch)
             except Exception as failure:  # noqa: BLE001  the task's door: whoever waits must hear of it, and the book must stay open
-                _log.error("ledger: a batch of %d was refused (%s)", len(batch.waiting), type(failure).__name__)
+                _log.error("ledger_unavailable", extra={"code": "ledger_unavailable", "error": type(failure).__name__})
                 await self._recover(batch)
             else:
                 self._settle(batch)
