@@ -35,13 +35,19 @@ def serve(config: Path | None, *, host: str | None, port: int | None) -> int:
     """Serve the configured sources; the exit code."""
     try:
         settings = settings_of(config, host=host, port=port)
-        usual = settings_of(config).resource
-        if settings.resource != usual:
-            typer.echo(f"Access tokens of other commands are made out to {usual}; set port in freehold.toml. API keys work here.", err=True)
+        _note_other_address(config, settings)
         return listen(build(settings))
     except (Misconfigured, Unavailable, Refusal) as fault:
         typer.echo(f"freehold: {fault}", err=True)
         return REFUSED
+
+
+def _note_other_address(config: Path | None, settings: "Settings") -> None:
+    """Tokens minted beside a server that options moved would not be for it; a file that only the options make safe has no such tokens."""
+    with suppress(Misconfigured):
+        usual = settings_of(config).resource
+        if settings.resource != usual:
+            typer.echo(f"Access tokens of other commands are made out to {usual}; set port in freehold.toml. API keys work here.", err=True)
 
 
 def listen(application: Application) -> int:
