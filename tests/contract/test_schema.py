@@ -56,6 +56,13 @@ async def test_migrations_at_once_are_one(empty_database_url: str) -> None:
     assert await migrate.schema(empty_database_url) == (migrate.HEAD, migrate.HEAD)
 
 
+async def test_first_connections_at_once_to_a_new_file_all_open(tmp_path: Path) -> None:
+    """Eight replicas that open one new SQLite file together all open it, a hundred times over; none is told it is locked."""
+    for round_ in range(100):
+        url = f"sqlite:///{tmp_path}/{round_}.db"
+        assert await asyncio.gather(*(migrate.schema(url) for _ in range(8))) == [(None, migrate.HEAD)] * 8
+
+
 async def test_a_newer_database_is_refused_and_not_touched(db: Database, database_url: str) -> None:
     """A database at a revision this code does not know is neither served nor migrated."""
     async with db.begin(write=True) as connection:

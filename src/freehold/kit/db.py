@@ -3,8 +3,10 @@
 SQLite and PostgreSQL behind one face, chosen by the URL; drivers are loaded at first use. Knows roles, row-level
 security and transactions; knows no table but `control` and `seals`. The schema is `kit/migrate.py`'s."""
 
+import asyncio
 import os
 import sqlite3
+import time
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -29,11 +31,12 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.util import await_only
 
 from freehold.kit.bounds import bounded
 from freehold.kit.errors import Misconfigured, Unavailable
@@ -59,8 +62,9 @@ _VERSION_TABLE: Final = {
     "sqlite": text("SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'alembic_version'"),
     "postgresql": text("SELECT to_regclass('alembic_version')::text"),
 }
-_PRAGMAS: Final = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
+_PRAGMAS: Final = ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
 _BUSY_SECONDS: Final = 5.0
+_SWITCH_AGAIN_SECONDS: Final = 0.02
 _CONNECT_SECONDS: Final = 5.0
 _STATEMENT_SECONDS: Final = 30.0
 _POOL: Final[dict[str, Any]] = {"pool_size": 5, "max_overflow": 5, "pool_timeout": 10.0}
@@ -298,11 +302,26 @@ def _prepare_file(_dialect: object, _record: object, arguments: Sequence[Any], _
 def _set_pragmas(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
     try:
+        _switch_to_wal(cursor)
         for pragma in _PRAGMAS:
             cursor.execute(f"PRAGMA {pragma}")
     except sqlite3.Error:
         connection.close()
         raise
+
+
+def _switch_to_wal(cursor: DBAPICursor) -> None:
+    """Two first connections to a new file can each wait for the other's lock; SQLite then refuses one at once, timeout or not."""
+    end = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            await_only(asyncio.sleep(_SWITCH_AGAIN_SECONDS))
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:
