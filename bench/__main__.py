@@ -7,7 +7,7 @@ import platform
 import subprocess
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,8 @@ def measure(row: Row, servers: Running, *, peers_only: bool) -> report.Results:
 
 def one(case: Case, servers: Running, seconds: float) -> Measurement:
     """One case measured once, by a load process of its own."""
-    order = Order(case.kind, servers.target(case.server), servers.pid(case.server), case.tools, case.connections, seconds, WARM_UP)
+    target = replace(servers.target(case.server), version=case.version)
+    order = Order(case.kind, target, servers.pid(case.server), case.tools, case.connections, seconds, WARM_UP, case.streams)
     load = subprocess.run(
         [sys.executable, "-m", "bench.load"], input=json.dumps(asdict(order)), capture_output=True, text=True, check=False, cwd=HERE.parent
     )

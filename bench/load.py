@@ -7,17 +7,17 @@ import asyncio
 import json
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import cast
 
 import httptools
 import uvloop
 
+from bench.listeners import listening
 from bench.machine import LOAD_CORE, cpu_seconds, pin
-from bench.requests import Exchange, Target, echo_calls, item_calls, lists
+from bench.requests import MODERN, OK, Exchange, Target, begun, echo_calls, item_calls, lists
 
 PATIENCE = 60.0
-OK = 200
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Order:
     connections: int
     seconds: float
     warm_up: float
+    streams: int = 0
 
 
 @dataclass(frozen=True)
@@ -137,9 +138,10 @@ async def measure(order: Order) -> Measurement:
             lambda first=number: Connection(exchanges, first, order.connections), "127.0.0.1", order.target.port
         )
         connections.append(made[1])
-    warm_up = Tally(order.warm_up)
-    await asyncio.wait_for(asyncio.gather(*(one.run(warm_up) for one in connections)), PATIENCE)
-    return await _count(order, connections)
+    async with listening(order.target, order.streams, order.pid):
+        warm_up = Tally(order.warm_up)
+        await asyncio.wait_for(asyncio.gather(*(one.run(warm_up) for one in connections)), PATIENCE)
+        return await _count(order, connections)
 
 
 async def _count(order: Order, connections: list[Connection]) -> Measurement:
@@ -171,7 +173,9 @@ def exchanges_of(order: Order) -> list[Exchange]:
 def main() -> None:
     """One order in, one measurement out."""
     said = json.load(sys.stdin)
-    order = Order(**{**said, "target": Target(**said["target"])})
+    order = Order(target=Target(**said.pop("target")), **said)
+    if order.target.version != MODERN:
+        order = replace(order, target=begun(order.target))
     pin(LOAD_CORE)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         print(json.dumps(asdict(runner.run(measure(order)))))

@@ -8,7 +8,7 @@ from bench.load import Measurement
 from bench.rows import FREEHOLD, PROMISES, Case, Promise, Row
 
 Results = dict[str, list[Measurement]]
-COLUMNS = ("server", "tools", "CPU us/request", "times Freehold", "requests/s", "p50 ms", "p99 ms", "bytes", "requests", "errors")
+COLUMNS = ("server", "asked", "CPU us/request", "times Freehold", "requests/s", "p50 ms", "p99 ms", "bytes", "requests", "errors")
 
 
 def middle(measurements: list[Measurement], what: str) -> float | None:
@@ -18,7 +18,7 @@ def middle(measurements: list[Measurement], what: str) -> float | None:
 
 
 def table(row: Row, results: Results) -> str:
-    """One row's Markdown table, each line beside Freehold's at the same number of tools."""
+    """One row's Markdown table, each line beside Freehold's when it is asked the same."""
     lines = [f"## {row.title}", "", f"| {' | '.join(COLUMNS)} |", "|---" + "|--:" * (len(COLUMNS) - 1) + "|"]
     lines += [_line(case, results) for case in row.cases if case.name in results]
     samples = {one.sample for measurements in results.values() for one in measurements if one.sample}
@@ -27,10 +27,10 @@ def table(row: Row, results: Results) -> str:
 
 def _line(case: Case, results: Results) -> str:
     mine = results[case.name]
-    ours = results.get(Case(_freehold_like(case), case.kind, case.tools).name, [])
+    ours = results.get(f"{FREEHOLD} | {case.asked}", [])
     cells = [
         case.server.label,
-        str(case.tools),
+        case.asked,
         _figure(middle(mine, "cpu_us"), 0),
         _ratio(middle(mine, "cpu_us"), middle(ours, "cpu_us")),
         _figure(middle(mine, "rps"), 0),
@@ -41,10 +41,6 @@ def _line(case: Case, results: Results) -> str:
         str(sum(one.errors for one in mine)),
     ]
     return f"| {' | '.join(cells)} |"
-
-
-def _freehold_like(case: Case) -> Any:
-    return type(case.server)(FREEHOLD, case.server.script)
 
 
 def _figure(value: float | None, digits: int) -> str:

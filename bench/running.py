@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -51,7 +51,7 @@ class Running:
         if not line:
             raise NotStarted(f"{server.label} ({server.script}) did not start: {self._saying[server].read_text()[-600:]}")
         facts = json.loads(line)
-        return Target(port=facts["port"], token=facts.get("token", ""))
+        return Target(port=facts["port"], token=facts.get("token", ""), listeners=tuple(facts.get("listeners", ())))
 
     def target(self, server: Server) -> Target:
         """Where a started server listens."""
@@ -73,7 +73,7 @@ class Running:
 
 
 @contextmanager
-def running(logs: Path) -> Iterator[Running]:
+def running(logs: Path) -> Generator[Running]:
     """Servers that are all gone at the end, whatever happened."""
     logs.mkdir(parents=True, exist_ok=True)
     servers = Running(logs)

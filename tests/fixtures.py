@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from freehold.domains.sources.functions import Caller, Functions, ToolError
+from freehold.domains.sources.context import Caller, ToolError
+from freehold.domains.sources.functions import Functions
 from freehold.settings import PlanSettings, Settings
 from tests.served import Served, served
 

@@ -96,9 +96,9 @@ class Place:
         return json.loads((await self.run("ledger", "verify", "--json")).out)["verified"]
 
     @asynccontextmanager
-    async def serving(self) -> AsyncIterator[Server]:
-        """`freehold serve` while the block runs; whoever is still there at its end is killed."""
-        process = await self.begin("serve")
+    async def serving(self, *words: str) -> AsyncIterator[Server]:
+        """`freehold serve`, or another command that serves, while the block runs; whoever is still there at its end is killed."""
+        process = await self.begin(*(words or ("serve",)))
         async with _ending(process):
             yield Server(process, await _address(process), asyncio.create_task(process.communicate()))
 

@@ -9,7 +9,13 @@ from sqlalchemy import Table
 from freehold import domains
 from freehold.kit.db import metadata
 
-_CHECKED = {"tenants.status": "active", "revocations.kind": "key", "signing_keys.purpose": "access", "ledger_entries.kind": "call"}
+_CHECKED = {
+    "tenants.status": "active",
+    "tasks.status": "working",
+    "revocations.kind": "key",
+    "signing_keys.purpose": "access",
+    "ledger_entries.kind": "call",
+}
 """Columns that take certain words only."""
 _VALUES: dict[type, Any] = {str: "x", bytes: b"x", float: 1.0, int: 1, bool: False}
 

@@ -4,7 +4,7 @@ import asyncio
 import io
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ import aiohttp
 import uvicorn
 
 from freehold.app import Application, build
+from freehold.cli.serving import connections
 from freehold.domains.sources.functions import Functions
 from freehold.kit.clock import Clock
 from freehold.roster import InProcessApi
@@ -94,8 +95,9 @@ class Served:
         given = dict(params or {})
         body = {"jsonrpc": "2.0", "id": number, "method": method, "params": {**given, "_meta": {**META, **given.get("_meta", {})}}}
         sent = {"mcp-protocol-version": MODERN, "mcp-method": method}
-        if isinstance(given.get("name"), str):
-            sent["mcp-name"] = given["name"]
+        named = next((given[key] for key in ("name", "uri", "taskId") if isinstance(given.get(key), str)), "")
+        if named and method != "completion/complete":
+            sent["mcp-name"] = named
         merged = {key: value for key, value in {**sent, **(headers or {})}.items() if value}
         return await self.post(body, token, headers=merged)
 
@@ -110,16 +112,20 @@ async def served(
 ) -> AsyncIterator[Served]:
     """Started on entry on a free port; drained and closed on exit."""
     application = build(settings, functions=functions, apis=apis, clock=clock)
-    async with application.running(), listening(application.asgi, lifespan="off") as url, aiohttp.ClientSession() as session:
+    async with application.running(), _listening(application) as url, aiohttp.ClientSession() as session:
         yield Served(application, url, session)
 
 
+def _listening(application: Application) -> AbstractAsyncContextManager[str]:
+    """As `freehold serve` does."""
+    return listening(application.asgi, lifespan="off", **connections(application.settings))
+
+
 @asynccontextmanager
-async def listening(app: Any, *, lifespan: Literal["on", "off"] = "on") -> AsyncIterator[str]:
-    """Any ASGI application on a free loopback port; gives its base URL."""
-    server = uvicorn.Server(
-        uvicorn.Config(app, host="127.0.0.1", port=0, lifespan=lifespan, log_config=None, ws="none", timeout_graceful_shutdown=5)
-    )
+async def listening(app: Any, *, lifespan: Literal["on", "off"] = "on", **given: Any) -> AsyncIterator[str]:
+    """Any ASGI application on a free loopback port; gives its base URL. What is `given` goes to uvicorn's configuration."""
+    said = {"ws": "none", "timeout_graceful_shutdown": 5, **given}
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, lifespan=lifespan, log_config=None, **said))
     task = asyncio.create_task(server.serve())
     while not server.started:
         if task.done():

@@ -24,7 +24,7 @@ def listener() -> socket.socket:
     return bound
 
 
-async def nothing() -> dict[str, str]:
+async def nothing() -> dict[str, Any]:
     """What a client of an open server needs to know beside the port."""
     return {}
 
@@ -33,7 +33,7 @@ def serve(
     app: Callable[..., Awaitable[Any]],
     bound: socket.socket | None = None,
     *,
-    facts: Callable[[], Awaitable[dict[str, str]]] = nothing,
+    facts: Callable[[], Awaitable[dict[str, Any]]] = nothing,
     http: Any = "httptools",
 ) -> None:
     """Serve an ASGI app on loopback until the process is ended; `facts` are asked for when it has started."""
@@ -44,7 +44,7 @@ def serve(
         runner.run(_announce(server, bound or listener(), facts))
 
 
-async def _announce(server: uvicorn.Server, bound: socket.socket, facts: Callable[[], Awaitable[dict[str, str]]]) -> None:
+async def _announce(server: uvicorn.Server, bound: socket.socket, facts: Callable[[], Awaitable[dict[str, Any]]]) -> None:
     serving = asyncio.create_task(server.serve(sockets=[bound]))
     while not server.started and not serving.done():  # noqa: ASYNC110  uvicorn has no event for this
         await asyncio.sleep(0.01)

@@ -5,19 +5,44 @@ The names below are the public Python API; everything else may change between mi
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from freehold.domains.sources.functions import Caller, ToolError
+    from freehold.core.channel import Unanswered
+    from freehold.core.content import Audio, Content, Embedded, Image, Link, Message, Text
+    from freehold.domains.sources.context import Caller, Context, ToolError
+    from freehold.domains.sources.questions import Answer, Elicit, ElicitUrl, Roots, Sample
     from freehold.embed import Freehold
     from freehold.kit.errors import Misconfigured
 
-__all__ = ["Caller", "Freehold", "Misconfigured", "ToolError", "__version__"]
+__all__ = [
+    "Answer",
+    "Audio",
+    "Caller",
+    "Content",
+    "Context",
+    "Elicit",
+    "ElicitUrl",
+    "Embedded",
+    "Freehold",
+    "Image",
+    "Link",
+    "Message",
+    "Misconfigured",
+    "Roots",
+    "Sample",
+    "Text",
+    "ToolError",
+    "Unanswered",
+    "__version__",
+]
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Caller": "freehold.domains.sources.functions",
     "Freehold": "freehold.embed",
     "Misconfigured": "freehold.kit.errors",
-    "ToolError": "freehold.domains.sources.functions",
+    "Unanswered": "freehold.core.channel",
+    **dict.fromkeys(("Audio", "Content", "Embedded", "Image", "Link", "Message", "Text"), "freehold.core.content"),
+    **dict.fromkeys(("Caller", "Context", "ToolError"), "freehold.domains.sources.context"),
+    **dict.fromkeys(("Answer", "Elicit", "ElicitUrl", "Roots", "Sample"), "freehold.domains.sources.questions"),
 }
 
 

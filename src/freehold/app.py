@@ -9,11 +9,11 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, Final
-from urllib.parse import urlsplit
 
-from freehold import __version__, plugs
+from freehold import plugs
 from freehold.administration import Administration
 from freehold.core.plan import Plan
+from freehold.core.principal import Principal
 from freehold.domains.calls.observed import Observed
 from freehold.domains.calls.run import Calls
 from freehold.domains.catalog.cursors import Cursors
@@ -26,7 +26,6 @@ from freehold.domains.oauth.apikeys import ApiKeys
 from freehold.domains.oauth.issuer import Issuer
 from freehold.domains.oauth.jwks import TrustedIssuer
 from freehold.domains.oauth.keys import SigningKeys
-from freehold.domains.oauth.metadata import protected_resource
 from freehold.domains.oauth.resource import Resource
 from freehold.domains.oauth.service_tokens import ServiceTokens
 from freehold.domains.oauth.tokens import AccessTokens, embedded, external
@@ -36,8 +35,11 @@ from freehold.domains.sources.functions import Functions
 from freehold.domains.sources.invoke import Sources
 from freehold.domains.sources.load import Loader, OpenApiSpec
 from freehold.domains.sources.port import Source
+from freehold.domains.tasks.model import Terms
+from freehold.domains.tasks.tasks import Tasks
 from freehold.domains.tenancy.tenants import Tenants
 from freehold.domains.vault.step import Vault
+from freehold.doors import Doors, Rooms
 from freehold.kit import migrate
 from freehold.kit.changes import Changes
 from freehold.kit.clock import Clock, SystemClock
@@ -52,15 +54,10 @@ from freehold.kit.overdue import Overdue
 from freehold.kit.randomness import Pool
 from freehold.kit.state import State
 from freehold.kit.telemetry import Metrics, OpenTelemetry, Spans, otlp
-from freehold.protocol.methods import Results
 from freehold.roster import InProcessApi, NamedSource, PythonSpec, Roster
-from freehold.settings import LOOPBACK, IssuerSettings, Settings
+from freehold.settings import IssuerSettings, Settings
 from freehold.web.asgi import Asgi
-from freehold.web.edges import Edges
-from freehold.web.identity import Identity
-from freehold.web.mcp import McpDoor
-from freehold.web.ops import OpsDoor, explain
-from freehold.web.wellknown import WellKnown
+from freehold.web.ops import explain
 
 KEY_SECONDS: Final = 30 * 86_400.0
 """Age at which a signing key gets its successor."""
@@ -78,12 +75,17 @@ def build(
     apis: Sequence[InProcessApi] = (),
     clock: Clock | None = None,
     randomness: Callable[[int], bytes] = os.urandom,
+    local: Principal | None = None,
+    listens: bool = True,
 ) -> "Application":
     """Every part, built without side effects; nothing is opened before `running` or `opened`.
 
-    `functions` and `apis` are the sources a SaaS brings in its own process. Raises `Misconfigured`.
+    `functions` and `apis` are the sources a SaaS brings in its own process. With `local`, every request is that principal's and
+    no credential is asked for, which only a server on a loopback address may do, or one that does not listen. Raises `Misconfigured`.
     """
-    return Application(settings, functions=functions, apis=apis, clock=clock or SystemClock(), randomness=randomness)
+    return Application(
+        settings, functions=functions, apis=apis, clock=clock or SystemClock(), randomness=randomness, local=local, listens=listens
+    )
 
 
 class Application:
@@ -97,6 +99,8 @@ class Application:
         apis: Sequence[InProcessApi],
         clock: Clock,
         randomness: Callable[[int], bytes],
+        local: Principal | None,
+        listens: bool,
     ) -> None:
         """Use `build`."""
         self.settings = settings
@@ -109,7 +113,8 @@ class Application:
         self._identities()
         self._tools()
         self._corridor()
-        self.asgi = Asgi(self._routes(), running=self.running, start=self._start)
+        self.doors = self._doors(local, listens=listens)
+        self.asgi = Asgi(self.doors.routes, sockets=self.doors.sockets, running=self.running, start=self._start)
         self._ready = False
         self._renewing: asyncio.Task[None] | None = None
         self._when_ready: list[Callable[[], None]] = []
@@ -143,7 +148,7 @@ class Application:
     def _tools(self) -> None:
         settings = self.settings
         self.sources = Sources()
-        self.catalog = Catalog(Cursors(lambda: self.seal.mac_key("cursors")), page_size=settings.page_size)
+        self.catalog = Catalog(Cursors(self.seal), page_size=settings.page_size)
         self.documents = Documents(self.db, self.outbound, self.changes, self.clock)
         loader = Loader(self.documents, self.outbound, seconds=settings.call_seconds, cap=settings.upstream_cap)
         self.roster = Roster(
@@ -160,6 +165,7 @@ class Application:
     def _offer(self, sources: Sequence[Source]) -> None:
         self.sources.replace(sources)
         self.catalog.replace(sources)
+        self.doors.streams.catalog_changed()
 
     def _corridor(self) -> None:
         settings = self.settings
@@ -183,6 +189,16 @@ class Application:
             ids=self.ids,
             seconds=settings.call_seconds,
         )
+        self.tasks = Tasks(
+            self.db,
+            self.state,
+            self.seal,
+            record=self.ledger.deed,
+            clock=self.clock,
+            randomness=self._randomness,
+            runner=self.ids.new(),
+            terms=Terms(ttl_ms=int((settings.task_seconds + _HOUR) * 1000), per_principal=settings.tasks_per_caller),
+        )
         self.administration = Administration(
             tenants=self.tenants,
             keys=self.api_keys,
@@ -193,47 +209,24 @@ class Application:
             default_plan=settings.default_plan,
         )
 
-    def _routes(self) -> Mapping[str, Any]:
-        settings = self.settings
-        edges = Edges(
-            hosts=_hosts(settings),
-            origins=[settings.base, *settings.allowed_origins],
-            loopback=settings.host in LOOPBACK and urlsplit(settings.base).hostname in LOOPBACK,
-            body_cap=settings.body_cap,
-        )
-        scopes = ("mcp:read", "mcp:write")
-        identity = Identity(self.resource, resource=settings.resource, scopes=scopes)
-        results = Results(name=settings.name, version=__version__, title=settings.title, instructions=settings.instructions)
-        mcp = McpDoor(
-            edges=edges,
-            identity=identity,
-            catalog=self.catalog,
+    def _doors(self, local: Principal | None, *, listens: bool) -> Doors:
+        rooms = Rooms(
             calls=self.calls,
-            results=results,
-            meter=self.metrics,
+            catalog=self.catalog,
+            resource=self.resource,
+            signing_keys=self.signing_keys,
+            state=self.state,
+            tasks=self.tasks,
+            seal=self.seal,
+            ids=self.ids,
+            metrics=self.metrics,
             overdue=self.overdue,
-            monotonic=self.clock.monotonic,
-        )
-        issuers = [settings.base, *(one.issuer for one in settings.issuers.values())]
-        document = protected_resource(settings.resource, issuers=issuers, scopes=(*scopes, "mcp:admin"), name=settings.title)
-        well_known = WellKnown(metadata=document, keys=lambda: self.signing_keys.published("service"))
-        ops = OpsDoor(
+            clock=self.clock,
+            randomness=self._randomness,
             checks=self.checks,
             ready=lambda: self._ready,
-            metrics=self.metrics,
-            metrics_token=settings.metrics_token.get_secret_value(),
-            monotonic=self.clock.monotonic,
         )
-        return {
-            "/mcp": mcp,
-            "/.well-known/oauth-protected-resource": well_known.protected_resource,
-            "/.well-known/oauth-protected-resource/mcp": well_known.protected_resource,
-            "/.well-known/jwks.json": well_known.jwks,
-            "/livez": ops.livez,
-            "/readyz": ops.readyz,
-            "/health": ops.health,
-            "/metrics": ops.metrics,
-        }
+        return Doors(self.settings, rooms, local=local, listens=listens)
 
     @property
     def checks(self) -> Mapping[str, Callable[[], Any]]:
@@ -294,6 +287,8 @@ class Application:
             raise
         self._renewing = asyncio.get_running_loop().create_task(self._renew_keys(), name="keys")
         self.calls.open()
+        self.doors.open()
+        await self.tasks.start()
         self._ready = True
         for tell in self._when_ready:
             tell()
@@ -308,21 +303,30 @@ class Application:
         await self._check_key()
         await self.ledger.start()
 
+    def drain(self) -> None:
+        """Say that no new work is wanted and end the open streams; what else is in flight goes on until `stop`."""
+        self._ready = False
+        self.doors.drain()
+
     async def stop(self) -> None:
         """Take no new calls, finish those in flight within `drain_seconds`, close everything.
 
         To be called by the host of a mounted application that has no lifespan for it.
         """
-        self._ready = False
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self.settings.drain_seconds):
-                await self.calls.close()
+        self.drain()
+        await asyncio.gather(self._finish_calls(), self.tasks.close(self.settings.drain_seconds / 2))
+        self.doors.close()
         if self._renewing is not None:
             self._renewing.cancel()
             await asyncio.gather(self._renewing, return_exceptions=True)  # it may hold a connection, which must be given back first
         await self.changes.close()
         await self.roster.close()
         await self._close()
+
+    async def _finish_calls(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.settings.drain_seconds):
+                await self.calls.close()
 
     async def _close(self) -> None:
         await self.ledger.close()
@@ -375,19 +379,15 @@ def _named(settings: Settings) -> dict[str, NamedSource]:
         name: PythonSpec(name=name, place=one.python)
         if one.python is not None
         else OpenApiSpec(
-            name=name, location=settings.at(one.openapi or ""), base_url=one.base_url, audience=one.audience, scopes=one.scopes
+            name=name,
+            location=settings.at(one.openapi or ""),
+            base_url=one.base_url,
+            audience=one.audience,
+            scopes=one.scopes,
+            resources=one.resources,
         )
         for name, one in settings.sources.items()
     }
-
-
-def _hosts(settings: Settings) -> list[str]:
-    public = urlsplit(settings.base)
-    default = {"http": 80, "https": 443}[public.scheme]
-    named = [public.netloc.lower()]
-    if public.port in {None, default}:
-        named += [str(public.hostname), f"{public.hostname}:{default}"]
-    return [*named, *(host.lower() for host in settings.allowed_hosts)]
 
 
 def make_data_folder(settings: Settings) -> None:

@@ -1,16 +1,14 @@
 """The server as a Python object: a SaaS writes its tools here, adds sources, and serves or mounts the result."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, overload
 
 from freehold.app import Application, build
-from freehold.domains.sources.functions import Functions
+from freehold.domains.sources.functions import Function, Functions, Task
 from freehold.roster import InProcessApi
 from freehold.settings import Settings, load
-
-Function = Callable[..., Any]
 
 
 class Freehold:
@@ -40,18 +38,77 @@ class Freehold:
         destructive: bool = False,
         idempotent: bool = False,
         scopes: tuple[str, ...] | None = None,
+        task: Task = "never",
+        asks_first: bool = False,
+        input_schema: dict[str, Any] | None = None,
     ) -> Callable[[Function], Function]: ...
 
     def tool(self, function: Function | None = None, /, **said: Any) -> Function | Callable[[Function], Function]:
         """Offer a typed function as a tool: `@app.tool` or `@app.tool(read_only=True, scopes=("billing:read",))`.
 
-        A parameter annotated `Caller` receives who is calling and is not an argument. Without `scopes`, a read-only
-        tool needs mcp:read, a destructive one mcp:admin, any other mcp:write. Raises ValueError for a function that
-        cannot be a tool.
+        A parameter annotated `Caller` receives who is calling, one annotated `Context` the way back to the client; neither
+        is an argument. Without `scopes`, a read-only tool needs mcp:read, a destructive one mcp:admin, any other mcp:write.
+        `task` says whether a call may, or must, go on as a task, `asks_first` that its first questions come before the task
+        begins; `input_schema` is shown as it is, and the function then
+        takes all arguments as `arguments: dict[str, Any]`. Raises ValueError for a function that cannot be a tool.
         """
 
         def offer(one: Function) -> Function:
             self.functions.add(one, **said)
+            return one
+
+        return offer if function is None else offer(function)
+
+    def resource(
+        self,
+        uri: str,
+        /,
+        *,
+        name: str | None = None,
+        title: str | None = None,
+        description: str | None = None,
+        mime_type: str | None = None,
+        scopes: tuple[str, ...] | None = None,
+        complete: Mapping[str, Function] | None = None,
+    ) -> Callable[[Function], Function]:
+        """Offer a function as what is at `uri`: `@app.resource("invoice://{id}", complete={"id": numbers})`.
+
+        Each `{name}` (one segment) or `{+name}` (several) is a parameter; its text becomes what the annotation says. The function
+        gives text, bytes, a JSON value, `Embedded` or a list of it; None when there is nothing. Without `scopes`, mcp:read.
+        """
+
+        def offer(one: Function) -> Function:
+            self.functions.add_resource(
+                one, uri, name=name, title=title, description=description, mime_type=mime_type, scopes=scopes, complete=complete
+            )
+            return one
+
+        return offer
+
+    @overload
+    def prompt(self, function: Function, /) -> Function: ...
+
+    @overload
+    def prompt(
+        self,
+        /,
+        *,
+        name: str | None = None,
+        title: str | None = None,
+        description: str | None = None,
+        scopes: tuple[str, ...] | None = None,
+        complete: Mapping[str, Function] | None = None,
+    ) -> Callable[[Function], Function]: ...
+
+    def prompt(self, function: Function | None = None, /, **said: Any) -> Function | Callable[[Function], Function]:
+        """Offer a function as a prompt: it gives text, a `Message`, content, or a list of them. Without `scopes`, mcp:read.
+
+        `complete` names, by argument, a function from what was typed (and a second parameter: the other arguments given so far)
+        to a list of texts; a Literal or Enum completes by itself.
+        """
+
+        def offer(one: Function) -> Function:
+            self.functions.add_prompt(one, **said)
             return one
 
         return offer if function is None else offer(function)

@@ -104,7 +104,7 @@ class Roster:
     async def load(self) -> None:
         """Build and offer. Raises `Refusal` or `Misconfigured` for the first source that cannot be had."""
         digests: dict[str, str] = {}
-        built: list[Source] = [source for source in self._functions if source.tools]
+        built: list[Source] = [source for source in self._functions if not source.empty]
         built += [await self._in_process(api) for api in self._apis]
         for spec in self._named.values():
             if isinstance(spec, PythonSpec):
@@ -183,7 +183,7 @@ class Roster:
 
     async def _from_python(self, spec: PythonSpec) -> list[Source]:
         found = self._imported(spec)
-        sources: list[Source] = [found.functions.named(spec.name)] if found.functions.tools else []
+        sources: list[Source] = [] if found.functions.empty else [found.functions.named(spec.name)]
         return sources + [await self._in_process(api) for api in found.apis]
 
     def _imported(self, spec: PythonSpec) -> Offering:

@@ -50,6 +50,8 @@ class SourceSettings(_Frozen):
     """Audience of the service tokens sent to this API; without it, the base URL's origin."""
     scopes: dict[str, tuple[str, ...]] = {}
     """Scopes a tool needs, by tool name, in place of the default for its kind."""
+    resources: dict[str, str] = {}
+    """Operations of an OpenAPI document to offer as resources, too: tool name -> URI template, `get_invoice = "invoice://{invoiceId}"`."""
 
 
 class IssuerSettings(_Frozen):
@@ -113,6 +115,14 @@ class Settings(_Frozen):
     """Bytes of an API's answer read before it is refused."""
     call_seconds: Annotated[float, Field(gt=0, le=600)] = 30.0
     """How long one tool call may take."""
+    answer_seconds: Annotated[float, Field(gt=0, le=3600)] = 300.0
+    """How long a tool's question to a 2025-revision client may wait for its answer, beside `call_seconds`."""
+    task_seconds: Annotated[float, Field(gt=0, le=86_400)] = 3_600.0
+    """How long a call may take that has become a task; what it came to can be got that long after its creation, and an hour more."""
+    tasks_per_caller: Annotated[int, Field(ge=1)] = 20
+    """Tasks one caller may have running."""
+    stream_cap: Annotated[int, Field(ge=1)] = 5_000
+    """Streams one process keeps open for clients; one tenant may hold a quarter of them, one caller 64."""
     source_in_flight: Annotated[int, Field(ge=1)] = 256
     """Calls one source may have in flight; one tenant may hold half of them."""
     page_size: Annotated[int, Field(ge=1)] = 1_000

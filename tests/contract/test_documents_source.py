@@ -191,3 +191,29 @@ async def test_scopes_for_a_tool_that_is_not_there_are_refused(house: House, tmp
     with pytest.raises(Misconfigured, match=r"sources\.shop\.scopes names get_onee, which it does not offer\."):
         await house.loader.openapi(spec)
     assert await house.documents.stored("shop", spec.location) is None
+
+
+async def test_operations_the_operator_names_are_resources_too(house: House, tmp_path: Path) -> None:
+    """They run under the operator's scopes and audience and stay tools; one that cannot be a resource stops the start (fails closed)."""
+    (tmp_path / "d.json").write_bytes(of("one", "two"))
+    spec = OpenApiSpec(
+        name="shop",
+        location=str(tmp_path / "d.json"),
+        audience="urn:eu",
+        scopes={"get_two": ("eu:read",)},
+        resources={"get_two": "shop://two"},
+    )
+    source, _ = await house.loader.openapi(spec)
+    (resource,) = source.resources
+    assert (resource.uri, resource.tool.source, resource.tool.audience, resource.tool.scopes) == (
+        "shop://two",
+        "shop",
+        "urn:eu",
+        {"eu:read"},
+    )
+    assert [tool.name for tool in source.tools] == ["get_one", "get_two"]
+    assert source.prompts == ()
+    other = OpenApiSpec(name="other", location=spec.location, resources={"get_three": "shop://three"})
+    with pytest.raises(Misconfigured, match=r"sources\.other\.resources\.get_three: this source has no tool of that name\."):
+        await house.loader.openapi(other)
+    assert await house.documents.stored("other", spec.location) is None

@@ -175,6 +175,30 @@ async def test_a_python_source_is_found_beside_the_configuration(house: House, m
     assert [(source.name, [tool.source for tool in source.tools]) for source in house.sources[0]] == [("one", ["one"]), ("two", ["two"])]
 
 
+RESOURCES = '''
+from freehold import Freehold
+app = Freehold()
+@app.resource("shop://rates")
+def rates() -> str:
+    """Rates."""
+    return "x"
+'''
+
+
+async def test_a_source_without_tools_is_offered_for_its_resources_and_prompts(house: House, modules: Path) -> None:
+    """Only a source that offers nothing at all is left out, whether the settings name it or this process brings it."""
+    (modules / "shop_resources.py").write_text(RESOURCES)
+    (modules / "shop_nothing.py").write_text("from freehold import Freehold\napp = Freehold()\n")
+    prompting = Functions("asking")
+    prompting.add_prompt(_answer)
+    shop, nothing = PythonSpec(name="shop", place="shop_resources:app"), PythonSpec(name="nothing", place="shop_nothing:app")
+    await house.roster(shop, nothing, functions=[prompting, Functions("empty")], folder=modules).load()
+    (offered,) = house.sources
+    assert [source.name for source in offered] == ["asking", "shop"]
+    assert [one.tool.source for one in offered[0].prompts] == ["asking"]
+    assert [(one.uri, one.tool.source) for one in offered[1].resources] == [("shop://rates", "shop")]
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [("app = 5", "is not a freehold.Freehold"), ("", "cannot be imported"), ("import no_such_module_at_all", "cannot be imported")],

@@ -103,7 +103,7 @@ async def test_a_drain_ends_when_its_time_is_up(store_urls: tuple[str, str], tmp
             server.process.terminate()
             reply = await call
             assert (await server.ended()).code == 0
-        assert (reply.status, reply.json["error"]) == (503, "draining")
+        assert (reply.status, reply.json["error"]["data"]["code"]) == (503, "draining")
         assert [(entry["request_id"], entry["outcome"], entry["units"]) for entry in await deployed.book("acme")] == [("m", "cancelled", 0)]
 
 

@@ -170,7 +170,8 @@ async def test_the_client_learns_who_it_speaks_to(product: Product, mode: Mode) 
         assert (client.server_info.name, client.server_info.title) == ("freehold", "Freehold")
         assert client.instructions == "Orders and arithmetic."
         offered = client.server_capabilities.model_dump(exclude_none=True, by_alias=True)
-        assert offered == {"tools": {"listChanged": False}}
+        tasks = {} if mode == "legacy" else {"extensions": {"io.modelcontextprotocol/tasks": {}}}
+        assert offered == {"tools": {"listChanged": True}, "logging": {}, **tasks}
 
 
 async def test_a_long_list_is_followed_page_by_page(product: Product, mode: Mode) -> None:
@@ -272,9 +273,9 @@ async def test_a_wrong_credential_connects_to_nothing(product: Product, mode: Mo
     assert await product.calls("acme") == []
 
 
-async def test_closing_ends_a_call_of_today(product: Product) -> None:
-    """2026-07-28: a client that closes its request cancels it; the API sees it go, and the book says cancelled (TR-28)."""
-    async with product.host("auto") as client:
+async def test_giving_up_ends_a_call(product: Product, mode: Mode) -> None:
+    """A client that gives up cancels its call, by closing (2026-07-28) or by saying so (before); the API and the book see it (TR-28)."""
+    async with product.host(mode) as client:
         call = asyncio.create_task(client.call_tool("track_order", {}))
         await asyncio.wait_for(product.shop.entered.wait(), 10)
         call.cancel()
@@ -286,11 +287,11 @@ async def test_closing_ends_a_call_of_today(product: Product) -> None:
 
 async def test_closing_does_not_end_a_call_of_yesterday(product: Product) -> None:
     """Before, a disconnect is not a cancellation: the call goes on to its end and is recorded as what it came to (TR-28)."""
-    async with product.host("legacy") as client:
-        call = asyncio.create_task(client.call_tool("track_order", {}))
-        await asyncio.wait_for(product.shop.entered.wait(), 10)
-        call.cancel()
-        await asyncio.gather(call, return_exceptions=True)
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "track_order", "arguments": {}}}
+    call = asyncio.create_task(product.server.post(body, product.server.tokens["acme"], headers={"mcp-protocol-version": "2025-11-25"}))
+    await asyncio.wait_for(product.shop.entered.wait(), 10)
+    call.cancel()
+    await asyncio.gather(call, return_exceptions=True)
     for _ in range(20):  # the connection is closed, and the server has had every chance to notice
         async with product.host("legacy") as client:
             assert (await client.call_tool("add", {"a": 1})).structured_content == {"sum": 2}

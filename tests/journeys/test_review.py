@@ -151,7 +151,7 @@ async def test_stopping_finishes_the_calls_in_flight(tmp_path: Path) -> None:
             go_on.set()
             assert "done" in (await calling).text
             await stopping
-        assert (late.status, late.json["error"]) == (503, "draining")
+        assert (late.status, late.json["error"]["data"]["code"]) == (503, "draining")
     async with application.opened():
         assert [outcome for _, outcome, _, _ in await outcomes(server)] == ["ok"]
 

@@ -25,6 +25,7 @@ from freehold.domains.guard.arguments import Arguments
 from freehold.domains.sources.functions import Functions
 from freehold.kit.changes import Changes
 from freehold.kit.clock import SystemClock
+from freehold.kit.crypto import Seal
 from freehold.kit.db import connect
 from freehold.kit.http import Request
 from freehold.roster import InProcessApi
@@ -184,12 +185,12 @@ def test_scopes_that_no_tool_asks_for_make_no_view_of_their_own() -> None:
         return "hello"
 
     functions.add(hello, read_only=True)
-    catalog = Catalog(Cursors(lambda: bytes(32)), page_size=10)
+    catalog = Catalog(Cursors(Seal(bytes(32))), page_size=10)
     catalog.replace([functions])
 
     def page(*scopes: str) -> bytes:
         who = {"tenant": "acme", "subject": "u", "client": "c", "credential": "k", "plan": "open", "expires_at": 9e9}
-        return catalog.page(Principal(scopes=frozenset(scopes), **who), None).tools
+        return catalog.page(Principal(scopes=frozenset(scopes), **who), "tools", None).items
 
     first = page("mcp:read")
     assert all(page("mcp:read", f"invented:{number}") is first for number in range(100))

@@ -1,6 +1,7 @@
 """The MCP endpoint through real HTTP: what is refused before anything runs, and what the answers carry."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -148,7 +149,8 @@ async def test_discover(server: Served) -> None:
     result = reply.json["result"]
     assert result["resultType"] == "complete"
     assert result["supportedVersions"] == [MODERN]
-    assert result["capabilities"] == {"tools": {"listChanged": False}}
+    extensions = {"io.modelcontextprotocol/tasks": {}}
+    assert result["capabilities"] == {"tools": {"listChanged": True}, "logging": {}, "extensions": extensions}
     assert isinstance(result["ttlMs"], int)
     assert result["cacheScope"] == "private"
     assert result["_meta"]["io.modelcontextprotocol/serverInfo"]["name"] == "freehold"
@@ -170,7 +172,7 @@ async def test_initialize(server: Served) -> None:
         assert reply.json["result"]["protocolVersion"] == answered
         assert reply.json["result"]["serverInfo"]["name"] == "freehold"
         assert not {"resultType", "ttlMs", "cacheScope", "_meta"} & set(reply.json["result"])
-        assert "mcp-session-id" not in reply.headers
+        assert re.fullmatch(r"[\x21-\x7e]{1,512}", reply.headers["mcp-session-id"])
     done = await server.post({"jsonrpc": "2.0", "method": "notifications/initialized"}, server.tokens["acme"])
     assert (done.status, done.body) == (202, b"")
 
@@ -190,13 +192,14 @@ async def test_legacy_results_carry_nothing_modern(server: Served) -> None:
 
 
 async def test_other_http_methods(server: Served) -> None:
-    """GET, PUT and DELETE on the endpoint answer 405 with Allow, and nothing of a session (TR-20, TR-21)."""
+    """GET, PUT and DELETE of a 2026-07-28 client answer 405 with Allow, and nothing of a session (TR-20, TR-21)."""
+    headers = {"authorization": f"Bearer {server.tokens['acme']}", "mcp-session-id": "x", "last-event-id": "1"}
     for method in ("GET", "PUT", "DELETE"):
-        reply = await server.request(
-            method, "/mcp", headers={"authorization": f"Bearer {server.tokens['acme']}", "mcp-session-id": "x", "last-event-id": "1"}
-        )
+        reply = await server.request(method, "/mcp", headers={**headers, "mcp-protocol-version": MODERN, "accept": "text/event-stream"})
         assert (reply.status, reply.headers["allow"]) == (405, "POST")
         assert "mcp-session-id" not in reply.headers
+    reply = await server.request("PUT", "/mcp", headers=headers)
+    assert (reply.status, reply.headers["allow"]) == (405, "POST")
 
 
 @pytest.mark.parametrize(

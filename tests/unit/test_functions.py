@@ -13,8 +13,10 @@ from msgspec import UNSET
 from pydantic import BaseModel, field_validator
 
 from freehold.domains.guard.arguments import Arguments
-from freehold.domains.sources.functions import Caller, Functions, ToolError
+from freehold.domains.sources.context import Caller, ToolError
+from freehold.domains.sources.functions import Functions
 from tests.functions import giving, offered, outcome, text
+from tests.recording import run
 
 pytestmark = pytest.mark.anyio
 
@@ -146,6 +148,76 @@ def test_a_tool_cannot_be_read_only_and_destructive() -> None:
     """Hints that contradict each other are refused."""
     with pytest.raises(ValueError, match="read_only and destructive at once"):
         offered(giving(str, "x"), read_only=True, destructive=True)
+
+
+@pytest.mark.parametrize("task", ["never", "optional", "required"])
+def test_a_tool_says_whether_it_may_be_a_task(task: Any) -> None:
+    """What is said stands, silence means never, and another word is refused."""
+    (tool,) = offered(giving(str, "x"), task=task).tools
+    assert tool.task == task
+    (tool,) = offered(giving(str, "x")).tools
+    assert tool.task == "never"
+    with pytest.raises(ValueError, match="'always' does not say whether"):
+        offered(giving(str, "x"), task="always")
+
+
+# a schema of one's own
+
+GIVEN: dict[str, Any] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "type": "object",
+    "$defs": {"code": {"$anchor": "code", "type": "string"}},
+    "properties": {"code": {"$ref": "#/$defs/code"}, "zone": {"type": "string", "x-mcp-header": "Zone"}},
+    "if": {"required": ["zone"]},
+    "then": {"required": ["code"]},
+    "additionalProperties": False,
+}
+
+
+async def test_a_given_schema_is_shown_as_it_is_and_its_arguments_come_as_one() -> None:
+    """Not a keyword is lost or reordered, later changes to the given one change nothing, and the caller is handed over beside it."""
+    given = json.loads(json.dumps(GIVEN))
+
+    async def take(arguments: dict[str, Any], caller: Caller) -> list[Any]:
+        return [arguments, caller.tenant]
+
+    functions = offered(take, input_schema=given)
+    (tool,) = functions.tools
+    given["type"] = "array"
+    assert json.dumps(tool.input_schema) == json.dumps(GIVEN)
+    assert json.loads(text(await run(functions, tool, code="a", zone="b"))) == [{"code": "a", "zone": "b"}, "acme"]
+    assert Arguments().fault(tool, {"zone": "b"}) == "code is required"
+
+
+@pytest.mark.parametrize(
+    ("schema", "sentence"),
+    [
+        ({}, "must be JSON Schema 2020-12 of type object"),
+        ({"type": "string"}, "must be JSON Schema 2020-12 of type object"),
+        ({"type": "object", "$schema": "http://json-schema.org/draft-07/schema#"}, "must be JSON Schema 2020-12"),
+        ({"type": "object", "properties": 5}, "is not valid, or refers to something outside"),
+        ({"type": "object", "properties": {"a": {"$ref": "https://example.com/a"}}}, "is not valid, or refers to something outside"),
+        ({"type": "object", "properties": {"a": {"$ref": "file:///etc/passwd"}}}, "is not valid, or refers to something outside"),
+    ],
+)
+def test_a_given_schema_that_cannot_be_held_to_is_refused(schema: dict[str, Any], sentence: str) -> None:
+    """Another dialect, another type, a mistake or a reference to elsewhere is found when the tool is registered, and nothing is fetched."""
+
+    def take(arguments: dict[str, Any]) -> None: ...
+
+    functions = Functions()
+    with pytest.raises(ValueError, match=sentence):
+        functions.add(take, input_schema=schema)
+    assert functions.tools == ()
+
+
+def test_with_a_given_schema_there_is_one_parameter() -> None:
+    """A function with parameters of its own would never be given them."""
+
+    def apart(code: str) -> None: ...
+
+    with pytest.raises(ValueError, match=r"apart takes one parameter, `arguments: dict\[str, Any\]`"):
+        offered(apart, input_schema=GIVEN)
 
 
 def test_what_the_model_reads_is_the_docstring_without_its_indentation() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freehold.protocol import revisions
-from freehold.protocol.methods import LIST_TTL_MS, Results
+from freehold.protocol.methods import LIST_TTL_MS, Offered, Results
 from freehold.protocol.wire import encode
 
 SERVER = {"name": 'f"1', "version": "1.0", "title": "Büro \\ Co"}
@@ -19,7 +19,7 @@ tools = st.lists(st.dictionaries(st.text(), st.text() | st.integers(-9, 9), max_
 @given(tools, st.none() | st.text(), st.booleans())
 def test_a_list_carries_its_page_and_cursor_in_both_eras(page: list[Any], following: str | None, modern: bool) -> None:  # noqa: FBT001  drawn by hypothesis
     """tools/list is valid JSON around any page; the cursor is there exactly when there is a next page."""
-    said = json.loads(RESULTS.tools(encode(page), following, modern=modern))
+    said = json.loads(RESULTS.page("tools", encode(page), following, modern=modern))
     assert said["tools"] == page
     assert said.get("nextCursor") == following
     assert ("nextCursor" in said) == (following is not None)
@@ -65,15 +65,19 @@ def test_a_call_carries_its_content_in_both_eras(
 
 
 def test_discover_says_what_this_server_is() -> None:
-    """server/discover lists the modern versions only, tools without listChanged, and instructions exactly when there are some."""
-    said = json.loads(RESULTS.discover)
+    """server/discover lists the modern versions only, what is offered, and instructions exactly when there are some."""
+    said = json.loads(RESULTS.discover(Offered()))
     assert said == {
         "resultType": "complete",
         "supportedVersions": [revisions.MODERN],
-        "capabilities": {"tools": {"listChanged": False}},
+        "capabilities": {"tools": {"listChanged": True}, "logging": {}},
         "ttlMs": LIST_TTL_MS,
         "cacheScope": "private",
         "_meta": {revisions.SERVER_INFO_KEY: SERVER},
     }
-    told = json.loads(Results(**SERVER, instructions='Say "please".').discover)
+    told = json.loads(Results(**SERVER, instructions='Say "please".').discover(Offered()))
     assert told["instructions"] == 'Say "please".'
+    everything = Offered(resources=True, prompts=True, completions=True, tasks=True)
+    offered = json.loads(RESULTS.discover(everything))["capabilities"]
+    assert set(offered) == {"tools", "logging", "resources", "prompts", "completions", "extensions"}
+    assert offered["resources"] == {"subscribe": True, "listChanged": True}

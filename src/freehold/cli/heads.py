@@ -1,9 +1,11 @@
 """uvicorn's connection with bounds: left to itself it keeps whatever comes before a blank line, however much and however slowly."""
 
 import asyncio
-from typing import Final
+from typing import Any, Final, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from freehold.cli.writing import BoundedWriting
 
 MOST: Final = 65_536
 """Bytes that may come in a row without completing a head or bringing any body, give or take what one read brings."""
@@ -11,7 +13,7 @@ SECONDS: Final = 20.0
 """How long a head may take, and a new connection to begin one."""
 
 
-class BoundedHeads(HttpToolsProtocol):
+class BoundedHeads(BoundedWriting, HttpToolsProtocol):
     """Hangs up on what is too large or too slow; nobody has been authenticated yet, so nothing is answered."""
 
     _barren = 0
@@ -19,7 +21,7 @@ class BoundedHeads(HttpToolsProtocol):
     _whole = False
     _timer: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:
+    def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  as uvicorn's
         """The first head is due."""
         super().connection_made(transport)
         self._await_head()
@@ -64,6 +66,20 @@ class BoundedHeads(HttpToolsProtocol):
         self._await_nothing()
         super().connection_lost(exc)
 
+    def handle_websocket_upgrade(self) -> None:
+        """Who takes over watches from here on."""
+        self._stop_looking()
+        super().handle_websocket_upgrade()
+
+    @property
+    def _answered(self) -> bool:
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        return cycle is None or cycle.response_complete
+
+    def _should_upgrade(self) -> bool:
+        """A connection on which another answer is still being written stays what it is."""
+        return self._answered and super()._should_upgrade()
+
     def _await_head(self) -> None:
         self._timer = self.loop.call_later(SECONDS, self._hang_up)
 
@@ -74,3 +90,10 @@ class BoundedHeads(HttpToolsProtocol):
 
     def _hang_up(self) -> None:
         self.transport.abort()
+
+
+def upgraded(**given: Any) -> asyncio.Protocol:
+    """What a connection becomes that asks to be a WebSocket; the library for it is loaded for the first that does."""
+    from freehold.cli.frames import BoundedFrames
+
+    return BoundedFrames(**given)

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from freehold.cli import keys, ledger, sources, tenants, tokens
-from freehold.cli.asking import Config, Json, run, source_name
+from freehold.cli import fixture, keys, ledger, sources, tenants, tokens
+from freehold.cli.asking import Config, Json, printable, run, source_name
 
 app = typer.Typer(
     name="freehold",
@@ -20,6 +20,7 @@ app.add_typer(keys.app, name="key")
 app.add_typer(tokens.app, name="token")
 app.add_typer(sources.app, name="source")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(fixture.app, name="fixture")
 
 
 def main() -> None:
@@ -81,6 +82,20 @@ def serve(
     from freehold.cli.serving import serve as listen
 
     raise typer.Exit(listen(config, host=host, port=port))
+
+
+@app.command()
+def stdio(
+    *,
+    config: Config = None,
+    tenant: Annotated[str, typer.Option("--tenant", "-t", help="The customer to act for; it need not exist.")] = "dev",
+    user: Annotated[str, typer.Option("--user", "-u", help="Who acts.")] = "dev",
+    scope: Annotated[list[str] | None, typer.Option(help="A scope the user has; mcp:read and mcp:write when none is named.")] = None,
+) -> None:
+    """Speak MCP on standard input and output, for an agent on this machine, without credentials."""
+    from freehold.cli.stdio import speak
+
+    raise typer.Exit(speak(config, tenant=tenant, user=printable(user, what="A user", least=1), scopes=scope))
 
 
 @app.command()

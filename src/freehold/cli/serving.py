@@ -11,7 +11,7 @@ import sys
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from freehold.settings import Settings
 
 _BACKLOG: Final = 2048
+_COLLECTIONS: Final = (10_000, 20, 50)
+"""How many new objects, small and middle collections make a collection of the next kind. A full one walks every open stream and cached
+view, tens of milliseconds with thousands of them, and finds next to nothing: what a call makes is freed by counting."""
 _LAST_WORDS: Final = 5.0
 """Seconds that calls cut off at the end of the drain have to write their entries and answers."""
 
@@ -54,8 +57,6 @@ def listen(application: Application) -> int:
     """Listen until told to stop; 0 after a clean stop. A start that is refused raises `Misconfigured`, `Unavailable` or `Refusal`."""
     import uvicorn
 
-    from freehold.cli.heads import BoundedHeads
-
     settings = application.settings
     configure(settings.log_level, sys.stderr)
     for vendor in ("uvicorn", "alembic"):
@@ -63,9 +64,8 @@ def listen(application: Application) -> int:
     bound = bind(settings)
     config = uvicorn.Config(
         application.asgi,
+        **connections(settings),
         loop="uvloop" if sys.platform != "win32" else "asyncio",
-        http=BoundedHeads,
-        ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
@@ -82,6 +82,18 @@ def listen(application: Application) -> int:
     return 0
 
 
+def connections(settings: "Settings") -> dict[str, Any]:
+    """How uvicorn is to take connections of either kind: with bounds."""
+    from freehold.cli.heads import BoundedHeads, upgraded
+
+    return {
+        "http": BoundedHeads,
+        "ws": upgraded,
+        "ws_max_size": settings.body_cap,
+        "ws_per_message_deflate": False,  # its windows would cost more memory than all else about a connection
+    }
+
+
 async def _until_told(application: Application, server: "Server", bound: socket.socket) -> None:
     """Start, serve, drain. A signal ends a start at once, for nothing was accepted yet; whoever serves already drains.
 
@@ -90,11 +102,14 @@ async def _until_told(application: Application, server: "Server", bound: socket.
     loop = asyncio.get_running_loop()
     async with AsyncExitStack() as stack:
         starting = loop.create_task(stack.enter_async_context(application.running()))
+        leave = server.handle_exit
 
-        def told(number: int, frame: FrameType | None) -> None:
-            server.handle_exit(number, frame)  # uvicorn's own from here on; it raises the signal again when it has drained
+        def told(sig: int, frame: FrameType | None) -> None:
+            leave(sig, frame)  # uvicorn's own; it raises the signal again when it has drained
             loop.call_soon_threadsafe(starting.cancel)
+            loop.call_soon_threadsafe(application.drain)
 
+        server.handle_exit = told  # while it serves uvicorn answers signals itself, with this
         signal.signal(signal.SIGTERM, told)
         signal.signal(signal.SIGINT, told)
         with suppress(asyncio.CancelledError):
@@ -108,6 +123,7 @@ def settle_memory() -> None:
     """What the start made lives as long as the process: full collections need not walk it again, which would hold up every call."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*_COLLECTIONS)
 
 
 def bind(settings: "Settings") -> socket.socket:

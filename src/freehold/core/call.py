@@ -5,13 +5,19 @@ from typing import Any, Literal, Protocol
 
 from msgspec import UNSET, Struct, UnsetType
 
+from freehold.core.channel import SILENT, Ask, Channel
 from freehold.core.principal import Principal
 from freehold.core.refusals import Refusal
 from freehold.core.tool import Tool
 
+Method = Literal["tools/call", "resources/read", "prompts/get", "completion/complete"]
+
 
 class Call(Struct, frozen=True, kw_only=True, eq=False):
-    """A call of one tool by one principal. Steps that change it pass on a copy (`msgspec.structs.replace`)."""
+    """A call of one tool by one principal. Steps that change it pass on a copy (`msgspec.structs.replace`).
+
+    Reading a resource, getting a prompt and completing an argument are calls too, of the tool that does it.
+    """
 
     id: str
     """Time-sortable, unique; also the id of its ledger entry."""
@@ -28,13 +34,15 @@ class Call(Struct, frozen=True, kw_only=True, eq=False):
     credential: tuple[tuple[str, str], ...] = ()
     """Headers the vault step adds for the upstream, never shown to anyone."""
     traceparent: str = ""
+    method: Method = "tools/call"
+    channel: Channel = SILENT
 
     def __repr__(self) -> str:
         """Which call; arguments and credential stay out of logs and error reports."""
         return f"Call({self.id!r}, tool={self.tool.name!r})"
 
 
-Status = Literal["ok", "error", "refused", "cancelled", "failed"]
+Status = Literal["ok", "error", "refused", "cancelled", "failed", "asked"]
 
 
 class Outcome(Struct, frozen=True, kw_only=True, eq=False):
@@ -42,15 +50,20 @@ class Outcome(Struct, frozen=True, kw_only=True, eq=False):
 
     ok: the tool answered. error: the tool (or its API) answered that it could not.
     refused: Freehold stopped it, `refusal` says why. cancelled: the client went away.
-    failed: our own fault. Only `ok` and `error` ran to the end upstream.
+    failed: our own fault. asked: it needs answers of the client and will be called again with them.
+    Only `ok` and `error` ran to the end upstream.
     """
 
     status: Status
     content: tuple[dict[str, Any], ...] = ()
-    """MCP content blocks, already in wire form."""
+    """In wire form: a tool's content blocks, a resource's contents (`text` or `blob`), a prompt's messages."""
     structured: Any | UnsetType = UNSET
     """Any JSON value or `msgspec.Raw`; UNSET when there is none."""
     refusal: Refusal | None = None
+    asks: tuple[Ask, ...] = ()
+    """With `asked`: what is still to be answered."""
+    description: str = ""
+    """Of a prompt's messages."""
     units: int = 0
     """Units charged; settled by the limits step."""
 

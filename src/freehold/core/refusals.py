@@ -3,6 +3,7 @@
 How a refusal looks on the wire is `web/problems.py`'s; when to refuse is the rooms'."""
 
 import math
+from collections.abc import Set as AbstractSet
 from typing import Any, Final, NamedTuple
 
 
@@ -22,6 +23,7 @@ REFUSALS: Final[dict[str, Wording]] = {
     "body_too_large": Wording("The request body is larger than {limit} bytes.", "Send less in one request."),
     "media_type_not_json": Wording("The request body must be application/json.", "Set Content-Type: application/json."),
     "method_not_allowed": Wording("This endpoint takes POST only.", "Send one JSON-RPC message per POST."),
+    "document_read_only": Wording("This document can only be read.", "Send GET or HEAD."),
     "not_found": Wording("There is nothing at this path.", "The MCP endpoint is {endpoint}."),
     "draining": Wording("This server is shutting down and takes no new work.", "Try again; another replica will answer."),
     # who is calling
@@ -39,9 +41,29 @@ REFUSALS: Final[dict[str, Wording]] = {
     "invalid_params": Wording("The parameters are not valid: {why}.", "Correct the parameters and try again."),
     "header_mismatch": Wording("Header mismatch: {why}.", "Make the MCP headers repeat what the body says."),
     "unsupported_version": Wording("Unsupported protocol version.", "Use one of the versions in `supported`."),
-    "missing_capability": Wording("The client does not declare a capability this needs.", "Use a client that supports it."),
-    "method_not_found": Wording("This server does not implement that method.", "Ask server/discover what it can do."),
+    "missing_capability": Wording("The client does not declare a capability this needs: {needs}.", "Use a client that supports it."),
+    "method_not_found": Wording("This server does not implement that method.", "Look at the capabilities it declares for what it can do."),
     "unknown_tool": Wording("There is no such tool for this caller.", "List the tools again and use a name from the list."),
+    "unknown_resource": Wording("There is no such resource for this caller.", "List the resources again and use a URI from the list."),
+    "unknown_prompt": Wording("There is no such prompt for this caller.", "List the prompts again and use a name from the list."),
+    "invalid_state": Wording(
+        "The requestState is not one this server gave to this caller for this request.", "Make the request again without it."
+    ),
+    "session_unknown": Wording("There is no such session for this caller.", "Initialize again."),
+    "url_elicitation_required": Wording(
+        "The call needs the user to open a page first.", "Open the address in `elicitations`, then call again."
+    ),
+    "cancelled": Wording("The request was cancelled by its client.", "Make it again if it is still wanted."),
+    "too_many_questions": Wording("Too many calls wait for answers of their clients.", "Answer those that are open, then call again."),
+    "unknown_task": Wording("There is no such task for this caller.", "Use a taskId of your own whose ttlMs is not over."),
+    "tasks_unavailable": Wording("Tasks cannot be reached right now.", "Try again in a few seconds."),
+    "too_many_tasks": Wording("This caller has {limit} tasks running, as many as it may.", "Wait for one to end, or cancel one."),
+    "too_many_streams": Wording("This caller has as many open streams as it may.", "Close one and try again."),
+    "too_many_requests": Wording("This connection has {limit} requests open, as many as it may.", "Wait for an answer, then ask again."),
+    "too_many_connections": Wording("This caller has as many open connections as it may.", "Close one and try again."),
+    "subprotocol_missing": Wording("A WebSocket here carries MCP and nothing else.", "Offer the subprotocol: Sec-WebSocket-Protocol: mcp."),
+    "resource_failed": Wording("The resource could not be read: {why}.", "Correct the URI, or try again later."),
+    "answer_too_large": Wording("The answer is larger than {limit} bytes.", "Ask for less at once."),
     "invalid_cursor": Wording("The cursor is not one this server gave to this caller.", "Start the list again without a cursor."),
     # the corridor
     "invalid_arguments": Wording("The arguments do not fit the tool's schema: {why}.", "Correct the named field and call again."),
@@ -112,3 +134,9 @@ class Refusal(Exception):
     def __str__(self) -> str:
         """Both sentences."""
         return f"{self.sentence} {self.mend}"
+
+
+def short_of(scopes: AbstractSet[str]) -> Refusal:
+    """The refusal that names every scope of an operation at once (protocol 3.1)."""
+    names = sorted(scopes)
+    return Refusal("insufficient_scope", scopes=" ".join(names), data={"scopes": names})

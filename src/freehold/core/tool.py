@@ -1,6 +1,6 @@
 """A tool as agents see it, and what its source needs to run it."""
 
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -27,5 +27,9 @@ class Tool(Struct, frozen=True, kw_only=True, eq=False):
     """Every scope a caller needs for this tool."""
     audience: str | None = None
     """Origin (`https://api.example.com`) the service token is made out to; None: no token is needed."""
+    task: Literal["never", "optional", "required"] = "never"
+    """Whether a call may become a task (extension io.modelcontextprotocol/tasks), or must."""
+    asks_first: bool = False
+    """Its first questions come before the task: the call ends with them, and becomes a task when it comes again with the answers."""
     operation: Any = None
     """What the source compiled to run it; opaque to everyone else."""

@@ -68,10 +68,6 @@ class Seal:
             key = self._keys[purpose] = AESGCM(self._derive(f"seal/1/{purpose}"))
         return key
 
-    def mac_key(self, purpose: str) -> bytes:
-        """32 bytes for signing what only this deployment needs to recognise, equal on every replica."""
-        return self._derive(f"mac/1/{purpose}")
-
     def _derive(self, info: str) -> bytes:
         derived = self._derived.get(info)
         if derived is None:

@@ -2,10 +2,12 @@
 
 Every label has a bounded number of values. Nothing here is global: whoever counts is handed the object to count on."""
 
-from collections.abc import Callable, Generator, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
-from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
+from itertools import accumulate
+from typing import TYPE_CHECKING, Final, Protocol
 
 from freehold.kit.errors import Misconfigured
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.trace import Span, TracerProvider
     from opentelemetry.trace import Tracer as OtelTracer
+    from prometheus_client import Metric
 
 DURATIONS: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 """Upper bounds in seconds, as the semantic conventions for MCP list them."""
@@ -20,51 +23,40 @@ DURATIONS: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 
 OTHER: Final = "_OTHER"
 """Stands for every name beyond the bound."""
 
-M = TypeVar("M")
-
 _TOOLS: Final = 2_000
 _CODES: Final = 200
 _ROUTES: Final = 100
+_CLASSES: Final = ("0xx", "1xx", "2xx", "3xx", "4xx", "5xx")
 
 
 class Metrics:
-    """What one process counts. Each method takes about a microsecond and never blocks."""
+    """What one process counts: plain numbers, made into metrics only when somebody looks. Never blocks."""
 
     def __init__(self) -> None:
         """Nothing counted yet; a registry of its own, so that several servers fit into one process."""
-        from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+        from prometheus_client import CollectorRegistry, ProcessCollector
 
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
-        calls = Counter("freehold_calls", "Tool calls by tool and outcome.", ["tool", "outcome"], registry=self._registry)
-        refusals = Counter("freehold_refusals", "Refusals by code.", ["code"], registry=self._registry)
-        requests = Counter(
-            "freehold_http_requests", "HTTP requests by route and status class.", ["route", "status"], registry=self._registry
-        )
-        durations = Histogram(
-            "mcp_server_operation_duration_seconds",
-            "How long tool calls took, by outcome.",
-            ["outcome", "mcp_method_name"],
-            buckets=DURATIONS,
-            registry=self._registry,
-        )
-        self._calls = _Bounded[Counter](calls.labels, _TOOLS)
-        self._refusals = _Bounded[Counter](refusals.labels, _CODES)
-        self._requests = _Bounded[Counter](requests.labels, _ROUTES)
-        self._durations = _Bounded[Histogram](durations.labels, _CODES)
+        self._calls = _Counts("freehold_calls", "Tool calls by tool and outcome.", ("tool", "outcome"), _TOOLS)
+        self._refusals = _Counts("freehold_refusals", "Refusals by code.", ("code",), _CODES)
+        self._requests = _Counts("freehold_http_requests", "HTTP requests by route and status class.", ("route", "status"), _ROUTES)
+        self._durations = _Durations()
+        for counted in (self._calls, self._refusals, self._requests, self._durations):
+            self._registry.register(counted)
 
-    def call(self, tool: str, outcome: str, seconds: float) -> None:
-        """One finished tool call. `tool` is a name from a catalog; after 2,000 of them the rest are `_OTHER`."""
-        self._calls.at((tool, outcome)).inc()
-        self._durations.at((outcome, "tools/call")).observe(seconds)
+    def call(self, tool: str, outcome: str, seconds: float, method: str = "tools/call") -> None:
+        """One finished call. `tool` is a name from a catalog; after 2,000 of them the rest are `_OTHER`."""
+        self._calls.add((tool, outcome))
+        self._durations.add((outcome, method), seconds)
 
     def refused(self, code: str) -> None:
         """One refusal, by its stable code."""
-        self._refusals.at((code,)).inc()
+        self._refusals.add((code,))
 
     def http(self, route: str, status: int) -> None:
         """One answered request. `route` is the pattern, never the path; the status is counted by its class."""
-        self._requests.at((route, f"{status // 100}xx")).inc()
+        self._requests.add((route, _CLASSES[status // 100]))
 
     def gauge(self, name: str, says: str, read: Callable[[], float]) -> None:
         """Show a value that is read when somebody looks. `read` must be quick and must not raise."""
@@ -79,26 +71,64 @@ class Metrics:
         return generate_latest(self._registry)
 
 
-class _Bounded(Generic[M]):
-    """The children of one metric, bound once. The first label is open-ended and bounded here; the others are closed sets."""
+class _Counts:
+    """A counter by labels. The first label is open-ended and bounded here; the others are closed sets."""
 
-    def __init__(self, bind: Callable[..., M], most: int) -> None:
-        self._bind = bind
+    def __init__(self, name: str, says: str, labels: tuple[str, ...], most: int) -> None:
+        self._name = name
+        self._says = says
+        self._labels = labels
         self._most = most
         self._names: set[str] = set()
-        self._children: dict[tuple[str, ...], M] = {}
+        self._counts: dict[tuple[str, ...], int] = {}
 
-    def at(self, labels: tuple[str, ...]) -> M:
-        child = self._children.get(labels)
-        return self._new(labels) if child is None else child
+    def add(self, labels: tuple[str, ...]) -> None:
+        count = self._counts.get(labels)
+        if count is None:
+            labels, count = self._new(labels)
+        self._counts[labels] = count + 1
 
-    def _new(self, labels: tuple[str, ...]) -> M:
+    def _new(self, labels: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
         name, *rest = labels
         if name not in self._names and len(self._names) >= self._most:
-            return self._bind(OTHER, *rest)
-        self._names.add(name)
-        child = self._children[labels] = self._bind(*labels)
-        return child
+            labels = (OTHER, *rest)
+        else:
+            self._names.add(name)
+        return labels, self._counts.get(labels, 0)
+
+    def collect(self) -> "Iterator[Metric]":
+        from prometheus_client.core import CounterMetricFamily
+
+        family = CounterMetricFamily(self._name, self._says, labels=self._labels)
+        for labels, count in self._counts.items():
+            family.add_metric(labels, count)
+        yield family
+
+
+class _Durations:
+    """A histogram by outcome and method, both closed sets."""
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[str, str], list[int]] = {}
+        self._sums: dict[tuple[str, str], float] = {}
+
+    def add(self, labels: tuple[str, str], seconds: float) -> None:
+        counts = self._counts.get(labels)
+        if counts is None:
+            counts = self._counts[labels] = [0] * (len(DURATIONS) + 1)
+            self._sums[labels] = 0.0
+        counts[bisect_left(DURATIONS, seconds)] += 1
+        self._sums[labels] += seconds
+
+    def collect(self) -> "Iterator[Metric]":
+        from prometheus_client.core import HistogramMetricFamily
+
+        says = "How long calls took, by outcome."
+        family = HistogramMetricFamily("mcp_server_operation_duration_seconds", says, labels=("outcome", "mcp_method_name"))
+        bounds = [*map(str, DURATIONS), "+Inf"]
+        for labels, counts in self._counts.items():
+            family.add_metric(labels, list(zip(bounds, accumulate(counts), strict=True)), self._sums[labels])
+        yield family
 
 
 class Marked(Protocol):

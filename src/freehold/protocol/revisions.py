@@ -14,12 +14,18 @@ ASSUMED: Final = "2025-03-26"
 SUPPORTED: Final = (MODERN,)
 """What `server/discover` and -32022 list: the versions usable with per-request `_meta`."""
 
-MODERN_METHODS: Final = frozenset({"server/discover", "tools/list", "tools/call"})
-LEGACY_METHODS: Final = frozenset({"initialize", "ping", "tools/list", "tools/call"})
-
-NAMED_BY: Final = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+NAMED_BY: Final = {
+    "tools/call": "name",
+    "prompts/get": "name",
+    "resources/read": "uri",
+    "tasks/get": "taskId",
+    "tasks/update": "taskId",
+    "tasks/cancel": "taskId",
+}
 """Methods whose Mcp-Name header must repeat that member of params."""
 
 VERSION_KEY: Final = "io.modelcontextprotocol/protocolVersion"
 CAPABILITIES_KEY: Final = "io.modelcontextprotocol/clientCapabilities"
 SERVER_INFO_KEY: Final = "io.modelcontextprotocol/serverInfo"
+LOG_LEVEL_KEY: Final = "io.modelcontextprotocol/logLevel"
+SUBSCRIPTION_KEY: Final = "io.modelcontextprotocol/subscriptionId"

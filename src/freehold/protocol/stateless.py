@@ -29,6 +29,15 @@ def check(asked: Message, *, version: bytes | None, method: bytes | None, name: 
         raise unsupported(wanted)
 
 
+def check_unneeded(asked: Message, *, method: bytes | None, name: bytes | None) -> None:
+    """Refuse a legacy request whose mirrored headers contradict it; they mean nothing there, yet a reader in front might believe them."""
+    if method is not None and method.strip(_BLANK) != asked.method.encode():
+        raise Fault("header_mismatch", "Mcp-Method must repeat the method of the body")
+    member = revisions.NAMED_BY.get(asked.method)
+    if name is not None and member is not None and name_of(name) != asked.params.get(member):
+        raise Fault("header_mismatch", f"Mcp-Name must repeat params.{member}")
+
+
 def metadata(params: dict[str, Any]) -> dict[str, Any]:
     """`params._meta` with its two required members, or a `Fault` (basic/index, _meta)."""
     meta: object = params.get("_meta")

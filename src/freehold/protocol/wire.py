@@ -49,8 +49,35 @@ def readable_id(body: object) -> Id | None:
     return value if type(value) is int and abs(value) < 1 << 63 else None
 
 
-def message(body: object) -> Message:
-    """Check the envelope. Raises `Fault` for batches, posted responses and anything that is not one request."""
+def is_batch(body: object) -> TypeGuard[list[object]]:
+    """Whether parsed JSON is an array."""
+    return type(body) is list
+
+
+def batchable(body: object) -> object:
+    """A message of a batch, or `Fault`: the handshake must not be part of one (2025-03-26, lifecycle)."""
+    if is_object(body) and body.get("method") == "initialize":
+        raise Fault("invalid_request", "initialize must not be part of a batch")
+    return body
+
+
+def is_response(body: object) -> bool:
+    """Whether it is an answer to a request of ours."""
+    return is_object(body) and "method" not in body and ("result" in body) != ("error" in body)
+
+
+def answer(body: object) -> tuple[object, dict[str, Any] | None]:
+    """The id and the result of a response; None when it is an error, or a result that is no object."""
+    found = body if is_object(body) else {}
+    result: object = found.get("result")
+    return found.get("id"), result if is_object(result) else None
+
+
+def message(body: object, identity: Id | None = None) -> Message:
+    """Check the envelope; `identity` is its `readable_id`, when that is known already.
+
+    Raises `Fault` for batches, posted responses and anything that is not one request.
+    """
     if not is_object(body):
         raise Fault("invalid_request", "it is not one JSON object")
     if body.get("jsonrpc") != "2.0":
@@ -63,7 +90,7 @@ def message(body: object) -> Message:
         raise Fault("invalid_request", 'member "params" must be an object')
     if "id" not in body:
         return Message(method, params, None)
-    identity = readable_id(body)
+    identity = readable_id(body) if identity is None else identity
     if identity is None:
         raise Fault("invalid_request", 'member "id" must be a short string or an integer')
     if "result" in body or "error" in body:

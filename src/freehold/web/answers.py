@@ -1,13 +1,14 @@
 """Answers on the wire: refusals and faults by the table in `problems.py`, outcomes as tool results."""
 
 import math
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 from msgspec import UNSET
 
 from freehold.core.call import Outcome
 from freehold.core.refusals import Refusal
+from freehold.core.resource import Prompt, Resource
 from freehold.protocol import wire
 from freehold.protocol.methods import Results
 from freehold.web.edges import Send
@@ -18,9 +19,15 @@ REFUSAL_KEY: Final = "dev.freehold/refusal"
 """Member of a refused result's `_meta`: code, retry_after and mend for the agent."""
 
 _OURS: Final = 500
+_WHY: Final = 300
+"""Characters of a source's own words that go into a sentence of ours."""
 _JSON: Final = (b"content-type", b"application/json")
 _NO_STORE: Final = (b"cache-control", b"no-store")
 _CHALLENGED: Final = frozenset({"unauthenticated", "invalid_token", "insufficient_scope"})
+_LEGACY_CODES: Final = {"unknown_resource": -32002, "missing_capability": -32600}
+"""Where the 2025 revisions have another code (2025-11-25, server/resources)."""
+_PLAIN: Final = frozenset({"session_unknown", "too_many_streams"})
+"""Whose HTTP status legacy clients get too: the latter refuses their GET, which has no message to answer."""
 _FAILED: Final = frozenset({"error", "refused", "failed"})
 
 
@@ -39,18 +46,18 @@ def fault_answer(fault: wire.Fault, identity: wire.Id | None) -> tuple[int, byte
 
 
 def refusal_answer(refusal: Refusal, identity: wire.Id | None, *, modern: bool) -> tuple[int, bytes]:
-    """A refusal outside a tool result: the JSON-RPC error, or a plain problem before JSON-RPC.
+    """A refusal outside a tool result: a JSON-RPC error also before any message was read, for clients show nothing else.
 
-    A legacy client reads HTTP 404 as a dead session, so its JSON-RPC errors travel as 200.
+    A legacy client reads HTTP 404 as a dead session, so its other JSON-RPC errors travel as 200.
     """
     look = LOOKS.get(refusal.code, LOOKS["internal"])
     data: dict[str, Any] = {"code": refusal.code} | (refusal.data or {})
     if refusal.retry_after is not None:
         data["retry_after"] = refusal.retry_after
     if look.shown == "http":
-        return look.status, wire.encode({"error": refusal.code, "message": str(refusal)})
-    status = look.status if modern or look.status >= _OURS else 200
-    return status, wire.error(identity, look.code, str(refusal), data)
+        return look.status, wire.error(identity, look.status, str(refusal), data)
+    status = look.status if modern or look.status >= _OURS or refusal.code in _PLAIN else 200
+    return status, wire.error(identity, look.code if modern else _LEGACY_CODES.get(refusal.code, look.code), str(refusal), data)
 
 
 def challenge_headers(refusal: Refusal, identity: Identity) -> tuple[tuple[bytes, bytes], ...]:
@@ -65,15 +72,15 @@ def challenge_headers(refusal: Refusal, identity: Identity) -> tuple[tuple[bytes
     return tuple(headers)
 
 
-class ToolAnswers:
-    """Encodes outcomes for one era of one server."""
+class Answers:
+    """Encodes outcomes for one era of one server. What is no result of the method is raised as the `Refusal` it is."""
 
     def __init__(self, results: Results, *, modern: bool) -> None:
         """The era decides which members a result carries."""
         self._results = results
         self._modern = modern
 
-    def encode(self, outcome: Outcome) -> bytes:
+    def tool(self, outcome: Outcome) -> bytes:
         """The `tools/call` result; a refusal becomes an isError text with both sentences and a machine-readable `_meta`."""
         if outcome.refusal is not None:
             return self._refused(outcome.refusal)
@@ -81,9 +88,36 @@ class ToolAnswers:
         encoded = None if structured is UNSET else bytes(structured) if isinstance(structured, msgspec.Raw) else wire.encode(structured)
         return self._results.call(wire.encode(outcome.content), encoded, None, failed=outcome.status in _FAILED, modern=self._modern)
 
+    def resource(self, resource: Resource, uri: str, outcome: Outcome) -> bytes:
+        """The `resources/read` result, each content under its URI and media type."""
+        _good(outcome)
+        known = {"uri": uri} if resource.mime_type is None else {"uri": uri, "mimeType": resource.mime_type}
+        return self._results.read([{**known, **content} for content in outcome.content], modern=self._modern)
+
+    def prompt(self, prompt: Prompt, outcome: Outcome) -> bytes:
+        """The `prompts/get` result."""
+        _good(outcome)
+        return self._results.messages(outcome.content, outcome.description or prompt.description, modern=self._modern)
+
+    def completion(self, outcome: Outcome) -> bytes:
+        """The `completion/complete` result."""
+        _good(outcome)
+        return self._results.completions(cast("list[str]", outcome.structured), modern=self._modern)
+
     def _refused(self, refusal: Refusal) -> bytes:
+        if LOOKS[refusal.code].shown == "rpc" and (self._modern or refusal.code == "url_elicitation_required"):
+            raise refusal
         detail: dict[str, Any] = {"code": refusal.code, "mend": refusal.mend}
         if refusal.retry_after is not None:
             detail["retry_after"] = math.ceil(refusal.retry_after * 1000) / 1000
         content = wire.encode([{"type": "text", "text": str(refusal)}])
         return self._results.call(content, None, {REFUSAL_KEY: detail}, failed=True, modern=self._modern)
+
+
+def _good(outcome: Outcome) -> None:
+    """Only a tool's result can say in itself that something went wrong."""
+    if outcome.refusal is not None:
+        raise outcome.refusal
+    if outcome.status != "ok":
+        first = outcome.content[0].get("text", "") if outcome.content else ""
+        raise Refusal("resource_failed", why=first[:_WHY] or "it gave no reason")

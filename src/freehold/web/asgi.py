@@ -9,6 +9,7 @@ from freehold.kit.errors import Misconfigured, Unavailable
 from freehold.kit.turns import Turns
 from freehold.web.answers import refusal_answer, send
 from freehold.web.edges import Receive, Scope, Send
+from freehold.web.websocket import refuse
 
 _log = logging.getLogger("freehold.web")
 
@@ -19,28 +20,47 @@ Running = Callable[[], AbstractAsyncContextManager[None]]
 class Asgi:
     """The application a server runs, or a SaaS mounts into its own."""
 
-    def __init__(self, routes: Mapping[str, Endpoint], *, running: Running, start: Callable[[], Awaitable[None]]) -> None:
-        """`start` is called before the first request when no lifespan was seen (a mounted application gets none)."""
+    def __init__(
+        self,
+        routes: Mapping[str, Endpoint],
+        *,
+        sockets: Mapping[str, Endpoint],
+        running: Running,
+        start: Callable[[], Awaitable[None]],
+    ) -> None:
+        """`routes` for HTTP, `sockets` for WebSockets. `start` is called before the first request when no lifespan was seen (a mounted
+        application gets none)."""
         self._routes = dict(routes)
+        self._sockets = dict(sockets)
         self._running = running
         self._start = start
         self._started = False
         self._starting = Turns()
 
     async def __call__(self, scope: Scope, receive: Receive, send_: Send) -> None:
-        """One connection of any kind; websockets are refused."""
+        """One connection of any kind."""
         if scope["type"] == "http":
             await self._http(scope, receive, send_)
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send_)
         elif scope["type"] == "websocket":
-            await send_({"type": "websocket.close", "code": 1008})
+            await self._websocket(scope, receive, send_)
+
+    async def _websocket(self, scope: Scope, receive: Receive, send_: Send) -> None:
+        try:
+            if not self._started:
+                await self._begin()
+            endpoint = self._endpoint(self._sockets, scope)
+        except Refusal as refusal:
+            await refuse(scope, send_, refusal)
+        else:
+            await endpoint(scope, receive, send_)
 
     async def _http(self, scope: Scope, receive: Receive, send_: Send) -> None:
         try:
             if not self._started:
                 await self._begin()
-            await self._endpoint(scope)(scope, receive, send_)
+            await self._endpoint(self._routes, scope)(scope, receive, send_)
         except Refusal as refusal:
             status, body = refusal_answer(refusal, None, modern=True)
         except Exception as fault:  # noqa: BLE001  # door: nothing may reach the server's own error page
@@ -62,12 +82,12 @@ class Asgi:
                 raise Refusal("internal", request_id="-") from None
             self._started = True
 
-    def _endpoint(self, scope: Scope) -> Endpoint:
+    def _endpoint(self, routes: Mapping[str, Endpoint], scope: Scope) -> Endpoint:
         path: str = scope["path"]
         root: str = scope.get("root_path", "")
         if root and path.startswith(root):
             path = path[len(root) :]
-        endpoint = self._routes.get(path)
+        endpoint = routes.get(path)
         if endpoint is None or b"%" in (scope.get("raw_path") or b""):  # no path here has a second spelling that a rule in front would miss
             raise Refusal("not_found", endpoint="/mcp")
         return endpoint

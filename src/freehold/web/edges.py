@@ -24,12 +24,14 @@ _WANTED: Final = frozenset(
         b"mcp-protocol-version",
         b"mcp-method",
         b"mcp-name",
+        b"mcp-session-id",
         b"x-request-id",
         b"forwarded",
         b"x-forwarded-for",
     }
 )
 _MAY_REPEAT: Final = frozenset({b"accept", b"forwarded", b"x-forwarded-for"})
+REPEATED: Final = b""
 _LENGTH_DIGITS: Final = 18
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 _JSON: Final = frozenset({b"application/json", b"application/json; charset=utf-8", b"application/json;charset=utf-8"})
@@ -41,12 +43,15 @@ class Disconnected(Exception):
 
 def gather(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
     """The headers this server reads, lower-cased names. One that may not repeat but does is refused:
-    two readers of the same request must not see different values."""
+    two readers of the same request must not see different values. For a routing header that is said under `REPEATED`,
+    since the refusal of it must carry the id of the message."""
     found: Headers = {}
     for name, value in raw:
         if name in _WANTED:
             if name in found and name not in _MAY_REPEAT:
-                raise Refusal("invalid_request", why=f"header {name.decode()} is given twice")
+                if not name.startswith(b"mcp-"):
+                    raise Refusal("invalid_request", why=f"header {name.decode()} is given twice")
+                found[REPEATED] = name
             found[name] = value
     return found
 

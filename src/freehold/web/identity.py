@@ -46,6 +46,27 @@ class Identity:
         return challenge(self._resource, self._scopes).encode()
 
 
+class Anyone(Identity):
+    """Whoever comes is the one local principal: for a server only this machine can reach. Credentials are not even looked at."""
+
+    def __init__(self, local: Principal, *, resource: str) -> None:
+        """`local` is who acts."""
+        super().__init__(_Always(local), resource=resource, scopes=())
+        self._local = local
+
+    async def principal(self, headers: Headers) -> Principal:
+        """The local one."""
+        return self._local
+
+
+class _Always:
+    def __init__(self, principal: Principal) -> None:
+        self._principal = principal
+
+    async def principal(self, bearer: str | None, api_key: str | None) -> Principal:
+        return self._principal
+
+
 def _bearer(authorization: bytes) -> str:
     """The token after exactly one space; any other scheme counts as no credential at all."""
     if authorization[:7].lower() != b"bearer " or len(authorization) > _LONGEST:

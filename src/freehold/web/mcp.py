@@ -1,4 +1,4 @@
-"""The MCP endpoint: bytes to a request, the era decided once by header and body, the answer written.
+"""The MCP endpoint over HTTP: bytes to a message, the era decided once by header and body, the answer written.
 
 Authorisation looks at the parsed body only; mirrored headers are checked against it, never trusted instead of it."""
 
@@ -9,24 +9,31 @@ from typing import Any, Final, Protocol
 
 from freehold.core.principal import Principal
 from freehold.core.refusals import Refusal
-from freehold.domains.calls.run import Asked, Calls
-from freehold.domains.catalog.resolve import Catalog
 from freehold.kit.json import NotStrict, strict
 from freehold.kit.overdue import Overdue
-from freehold.protocol import handshake, revisions, stateless, wire
-from freehold.protocol.methods import Results
-from freehold.web.answers import ToolAnswers, challenge_headers, fault_answer, refusal_answer, send
-from freehold.web.edges import Disconnected, Edges, Headers, Receive, Scope, Send, gather, request_id
+from freehold.protocol import handshake, revisions, wire
+from freehold.protocol.session import Session
+from freehold.web.answers import challenge_headers, fault_answer, refusal_answer, send
+from freehold.web.edges import REPEATED, Disconnected, Edges, Headers, Receive, Scope, Send, gather, request_id
 from freehold.web.identity import Identity
+from freehold.web.methods import LASTING, Methods
+from freehold.web.parked import Parked
+from freehold.web.sessions import Sessions
+from freehold.web.sse import EventStream
+from freehold.web.turn import Turn
 
 _log = logging.getLogger("freehold.web")
 
 _WATCH_AFTER: Final = 0.05
 """Seconds a call may run before the connection is watched for its client going away."""
+MOST_BATCHED: Final = 20
+"""Messages of one 2025-03-26 batch."""
+_MODERN: Final = revisions.MODERN.encode()
+_BATCHING: Final = "2025-03-26"
+_STREAM: Final = b"text/event-stream"
 
-
-_TRACEPARENT: Final = 55
-"""Characters of a version 00 traceparent (W3C Trace Context)."""
+Answer = tuple[int, bytes, tuple[tuple[bytes, bytes], ...]]
+"""Status, body and further headers."""
 
 
 class Meter(Protocol):
@@ -41,40 +48,26 @@ class Meter(Protocol):
         ...
 
 
-class Turn:
-    """One request on its way through this door: what is known of it so far."""
+class Streams(Protocol):
+    """What the door needs of the open streams."""
 
-    __slots__ = ("body", "headers", "identity", "name", "receive", "revision")
-
-    def __init__(self, headers: Headers, receive: Receive) -> None:
-        """Nothing but headers has been read yet."""
-        self.headers = headers
-        self.receive = receive
-        self.body = b""
-        self.identity: wire.Id | None = None
-        self.revision = revisions.MODERN
-        self.name = request_id(headers)
-
-    @property
-    def modern(self) -> bool:
-        """Whether 2026-07-28 rules hold."""
-        return self.revision is revisions.MODERN
-
-
-Method = Callable[[Turn, Principal, dict[str, Any]], Awaitable[bytes]]
+    async def get(self, principal: Principal, session: Session, headers: Headers, stream: EventStream) -> None:
+        """Keep a 2025-x client's stream until either side ends it."""
+        ...
 
 
 class McpDoor:
-    """An ASGI endpoint for POST. Keeps nothing between requests."""
+    """An ASGI endpoint. Keeps nothing between requests."""
 
     def __init__(
         self,
         *,
         edges: Edges,
         identity: Identity,
-        catalog: Catalog,
-        calls: Calls,
-        results: Results,
+        methods: Methods,
+        sessions: Sessions,
+        parked: Parked,
+        streams: Streams,
         meter: Meter,
         overdue: Overdue,
         monotonic: Callable[[], float],
@@ -82,124 +75,162 @@ class McpDoor:
         """Everything it calls, ready to use."""
         self._edges = edges
         self._identity = identity
-        self._catalog = catalog
-        self._calls = calls
-        self._results = results
+        self._methods = methods
+        self._sessions = sessions
+        self._parked = parked
+        self._streams = streams
         self._meter = meter
         self._overdue = overdue
         self._monotonic = monotonic
-        self._answers = {True: ToolAnswers(results, modern=True), False: ToolAnswers(results, modern=False)}
-        self._modern: dict[str, Method] = {"server/discover": self._discover, "tools/list": self._list, "tools/call": self._call}
-        self._legacy: dict[str, Method] = {
-            "initialize": self._initialize,
-            "ping": self._ping,
-            "tools/list": self._list,
-            "tools/call": self._call,
-        }
 
     async def __call__(self, scope: Scope, receive: Receive, send_: Send) -> None:
         """Answer one HTTP request."""
-        extra: tuple[tuple[bytes, bytes], ...] = ()
-        turn = None
+        turn, stream = Turn({}, (), None, name=""), EventStream(send_, self._overdue, self._monotonic)
         try:
-            headers = gather(scope["headers"])
-            turn = Turn(headers, receive)
-            self._edges.admit(headers)
-            if scope["method"] != "POST":
-                raise Refusal("method_not_allowed")  # noqa: TRY301  the same way out as every refusal
-            principal = await self._identity.principal(headers)
-            turn.body = await self._edges.body(headers, receive)
-            status, body = await self._answer(turn, principal)
-        except Refusal as refusal:
-            self._meter.refused(refusal.code)
-            extra = challenge_headers(refusal, self._identity)
-            identity, modern = (None, True) if turn is None else (turn.identity, turn.modern)
-            status, body = refusal_answer(refusal, identity, modern=modern)
-        except wire.Fault as fault:
-            status, body = fault_answer(fault, None if turn is None else turn.identity)
+            answer = await self._answer(scope, receive, turn, stream)
         except Disconnected:
             return
         except asyncio.CancelledError:
-            await self._cut_off(send_)
+            await self._cut_off(stream, send_)
             raise
         except Exception as fault:  # noqa: BLE001  # door: nothing may reach the server's own error page
-            _log.error("request failed", extra={"code": "internal", "error": type(fault).__name__})
-            name = turn.name if turn is not None else ""
-            status, body = refusal_answer(Refusal("internal", request_id=name or "-"), None if turn is None else turn.identity, modern=True)
-        self._meter.http("/mcp", status)
-        if turn is not None and turn.name:
-            extra = (*extra, (b"x-request-id", turn.name.encode()))
-        await send(send_, status, body, extra)
+            answer = self._refused(turn, fault)
+        finally:
+            stream.over()
+        if answer is None:
+            return
+        status, body, extra = answer
+        self._meter.http("/mcp", 200 if stream.started else status)
+        if stream.started:
+            await stream.finish(body)
+        else:
+            await send(send_, status, body, (*stream.extra, *extra))
 
-    async def _cut_off(self, send_: Send) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, turn: Turn, stream: EventStream) -> Answer | None:
+        """Status, body and headers; None when the stream was the whole answer."""
+        turn.headers, turn.raw = headers, _ = gather(scope["headers"]), scope["headers"]
+        if name := request_id(headers):
+            turn.name = name
+            stream.extra = ((b"x-request-id", name.encode()),)
+        accept = headers.get(b"accept", _STREAM)
+        if _STREAM in accept or b"*/*" in accept or b"text/*" in accept:
+            turn.back = stream
+        self._edges.admit(headers)
+        if scope["method"] != "POST":
+            return await self._other(scope["method"], turn, receive, stream)
+        principal = await self._identity.principal(headers)
+        status, body = await self._posted(turn, principal, await self._edges.body(headers, receive), receive, stream)
+        return status, body, ((b"mcp-session-id", turn.begun.encode()),) if turn.begun else ()
+
+    def _refused(self, turn: Turn, fault: Exception) -> Answer:
+        if isinstance(fault, wire.Fault):
+            return *fault_answer(fault, turn.identity), ()
+        if not isinstance(fault, Refusal):
+            _log.error("request failed", extra={"code": "internal", "error": type(fault).__name__})
+            fault = Refusal("internal", request_id=turn.name or "-")
+        self._meter.refused(fault.code)
+        return *refusal_answer(fault, turn.identity, modern=turn.modern), challenge_headers(fault, self._identity)
+
+    async def _cut_off(self, stream: EventStream, send_: Send) -> None:
         """Whoever runs the server ends what is still in flight; the server's own error page would not say why."""
         status, body = refusal_answer(Refusal("draining"), None, modern=True)
         self._meter.refused("draining")
         self._meter.http("/mcp", status)
-        await send(send_, status, body)
+        if stream.started:
+            await stream.end()
+        else:
+            await send(send_, status, body)
 
-    async def _answer(self, turn: Turn, principal: Principal) -> tuple[int, bytes]:
-        parsed = _parsed(turn.body)
+    # messages
+
+    async def _posted(self, turn: Turn, principal: Principal, data: bytes, receive: Receive, stream: EventStream) -> tuple[int, bytes]:
+        parsed = _parsed(data)
+        turn.bytes_in = len(data)
         turn.identity = wire.readable_id(parsed)
-        asked = wire.message(parsed)
+        if REPEATED in turn.headers:
+            raise wire.Fault("header_mismatch", f"header {turn.headers[REPEATED].decode()} is given twice")
         version = turn.headers.get(b"mcp-protocol-version")
-        turn.revision = handshake.era(version, asked.params) or revisions.MODERN
+        legacy = None if version == _MODERN else handshake.era(version, parsed)
+        if legacy is None:
+            return await self._modern(turn, principal, wire.message(parsed, turn.identity), receive, stream)
+        turn.serve(legacy)
+        session = turn.headers.get(b"mcp-session-id")
+        if session is not None:
+            turn.session = self._sessions.find(session, principal)
+            turn.serve(legacy if version is not None else turn.session.revision)
+        if turn.revision == _BATCHING and wire.is_batch(parsed):
+            return await self._batch(turn, principal, parsed)
+        answer = await self._legacy(turn, principal, parsed)
+        return (202, b"") if answer is None else (200, answer)
+
+    async def _modern(
+        self, turn: Turn, principal: Principal, asked: wire.Message, receive: Receive, stream: EventStream
+    ) -> tuple[int, bytes]:
+        turn.read(asked)
         if asked.id is None:
             return 202, b""
-        method = self._method(turn, asked, version)
-        return 200, wire.result(asked.id, await method(turn, principal, asked.params))
+        if asked.method == "subscriptions/listen":
+            stream.tended = True
+        work = self._methods.find(turn, asked)(turn, principal, asked.params)
+        result = await (self._unless_gone(work, receive) if asked.method in LASTING else work)
+        return 200, wire.result(asked.id, result)
 
-    def _method(self, turn: Turn, asked: wire.Message, version: bytes | None) -> Method:
-        if not turn.modern:
-            if b"mcp-method" in turn.headers or b"mcp-name" in turn.headers:
-                raise wire.Fault("header_mismatch", "Mcp-Method and Mcp-Name need MCP-Protocol-Version 2026-07-28 and its metadata")
-            found = self._legacy.get(asked.method)
-        else:
-            headers = turn.headers
-            stateless.check(asked, version=version, method=headers.get(b"mcp-method"), name=headers.get(b"mcp-name"))
-            found = self._modern.get(asked.method)
-        if found is None:
-            raise Refusal("method_not_found")
-        return found
+    async def _legacy(self, turn: Turn, principal: Principal, parsed: object) -> bytes | None:
+        """The response to one legacy message, None when it has none. A client that goes away does not cancel (2025-11-25, transports)."""
+        if wire.is_response(parsed):
+            if turn.session is not None:
+                await self._parked.answer(turn.session, *wire.answer(parsed))
+            return None
+        asked = wire.message(parsed, turn.identity)
+        turn.read(asked)
+        if asked.id is None:
+            await self._methods.notified(turn, principal, asked)
+            return None
+        return wire.result(asked.id, await self._methods.find(turn, asked)(turn, principal, asked.params))
 
-    async def _initialize(self, turn: Turn, principal: Principal, params: dict[str, Any]) -> bytes:
-        return wire.encode(handshake.initialized(params, server=self._results.server, instructions=self._results.instructions))
+    async def _batch(self, turn: Turn, principal: Principal, messages: list[object]) -> tuple[int, bytes]:
+        """2025-03-26 only: every message on its own, the answers in one array (2025-03-26, basic, Batching)."""
+        if not 0 < len(messages) <= MOST_BATCHED:
+            raise wire.Fault("invalid_request", f"a batch has 1 to {MOST_BATCHED} messages")
+        answers = await asyncio.gather(*(self._batched(turn.again(), principal, message) for message in messages))
+        found = [answer for answer in answers if answer is not None]
+        return (200, b"[%b]" % b",".join(found)) if found else (202, b"")
 
-    async def _ping(self, turn: Turn, principal: Principal, params: dict[str, Any]) -> bytes:
-        return b"{}"
+    async def _batched(self, turn: Turn, principal: Principal, message: object) -> bytes | None:
+        turn.identity = wire.readable_id(message)
+        try:
+            return await self._legacy(turn, principal, wire.batchable(message))
+        except Exception as fault:  # noqa: BLE001  # door: what goes wrong with one message must not cost the others their answers
+            return self._refused(turn, fault)[1]
 
-    async def _discover(self, turn: Turn, principal: Principal, params: dict[str, Any]) -> bytes:
-        return self._results.discover
+    # what is not a POST
 
-    async def _list(self, turn: Turn, principal: Principal, params: dict[str, Any]) -> bytes:
-        cursor = params.get("cursor")
-        if cursor is not None and type(cursor) is not str:
-            raise Refusal("invalid_cursor")
-        page = self._catalog.page(principal, cursor)
-        return self._results.tools(page.tools, page.following, modern=turn.modern)
+    async def _other(self, method: str, turn: Turn, receive: Receive, stream: EventStream) -> Answer | None:
+        """GET and DELETE are the 2025 revisions' alone."""
+        version = turn.headers.get(b"mcp-protocol-version")
+        old = version is None or version.strip(b" \t").decode("latin-1") in revisions.LEGACY
+        if not old or method not in {"GET", "DELETE"}:
+            raise Refusal("method_not_allowed")
+        principal = await self._identity.principal(turn.headers)
+        turn.serve(revisions.ASSUMED)
+        named = turn.headers.get(b"mcp-session-id")
+        session = None if named is None else self._sessions.find(named, principal)
+        if session is None:  # an open stream would tell a probing client that no credential is asked for
+            raise Refusal("method_not_allowed")
+        if method == "GET":
+            return await self._stream(turn, principal, session, receive, stream)
+        await self._sessions.say(session, "ended")
+        return 200, b"", ()
 
-    async def _call(self, turn: Turn, principal: Principal, params: dict[str, Any]) -> bytes:
-        name: object = params.get("name")
-        arguments: object = params.get("arguments")
-        if type(name) is not str:
-            raise wire.Fault("invalid_params", "params.name must be a string")
-        if arguments is None:
-            arguments = {}
-        if not wire.is_object(arguments):
-            raise wire.Fault("invalid_params", "params.arguments must be an object")
-        asked = Asked(
-            principal=principal,
-            name=name,
-            arguments=arguments,
-            request_id=turn.name,
-            revision=turn.revision,
-            bytes_in=len(turn.body),
-            traceparent=_traceparent(params),
-        )
-        work = self._calls.run(asked, self._answers[turn.modern].encode)
-        return await (self._unless_gone(work, turn.receive) if turn.modern else work)
+    async def _stream(self, turn: Turn, principal: Principal, session: Session, receive: Receive, stream: EventStream) -> None:
+        if _STREAM not in turn.headers.get(b"accept", b""):
+            raise Refusal("method_not_allowed")
+        self._meter.http("/mcp", 200)
+        stream.tended = True
+        await self._unless_gone(self._streams.get(principal, session, turn.headers, stream), receive)
+        await stream.end()
 
-    async def _unless_gone(self, work: Awaitable[bytes], receive: Receive) -> bytes:
+    async def _unless_gone(self, work: Awaitable[Any], receive: Receive) -> Any:
         """Await `work`, cancelling it when the client closes the connection (2026-07-28, cancellation by disconnect)."""
         watched = _Watched(receive, self._overdue.task())
         self._overdue.begin(watched, self._monotonic() + _WATCH_AFTER)
@@ -219,12 +250,6 @@ def _parsed(body: bytes) -> object:
         return strict(body)
     except NotStrict as fault:
         raise wire.Fault("parse_error", fault.why) from None
-
-
-def _traceparent(params: dict[str, Any]) -> str:
-    meta: object = params.get("_meta")
-    value: object = meta.get("traceparent") if wire.is_object(meta) else None
-    return value if type(value) is str and len(value) == _TRACEPARENT else ""
 
 
 class _Watched:

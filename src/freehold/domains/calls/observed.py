@@ -1,14 +1,11 @@
 """Step, the outermost: time the call, count what it came to, and keep a span open around it when tracing is on."""
 
 import asyncio
-from typing import Final
 
 from freehold.core.call import Call, Next, Outcome
 from freehold.core.refusals import Refusal
 from freehold.kit.clock import Clock
 from freehold.kit.telemetry import Marked, Metrics, Tracer
-
-_METHOD: Final = "tools/call"
 
 
 class Observed:
@@ -24,7 +21,7 @@ class Observed:
         """Run the rest, then count it under its status, also when it raises."""
         if self._tracer is None:
             return await self._counted(call, nxt, None)
-        with self._tracer.server(_METHOD, call.tool.name, traceparent=call.traceparent, attributes=_attributes(call)) as span:
+        with self._tracer.server(call.method, call.tool.name, traceparent=call.traceparent, attributes=_attributes(call)) as span:
             return await self._counted(call, nxt, span)
 
     async def _counted(self, call: Call, nxt: Next, span: Marked | None) -> Outcome:
@@ -40,7 +37,7 @@ class Observed:
             status = "cancelled"
             raise
         finally:
-            self._metrics.call(call.tool.name, status, self._monotonic() - started)
+            self._metrics.call(call.tool.name, status, self._monotonic() - started, call.method)
             if status != "ok":
                 self._mark(status, code, span)
         return outcome

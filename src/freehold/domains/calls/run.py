@@ -1,4 +1,4 @@
-"""`tools/call`: a name and a principal become a `Call`, the corridor runs it, the ledger has it before the answer leaves.
+"""A name and a principal become a `Call`, the corridor runs it, the ledger has it before the answer leaves.
 
 Knows neither the wire (the caller passes `encode`) nor what any step does."""
 
@@ -9,9 +9,10 @@ from typing import Any, Final, Protocol
 
 from msgspec import Struct
 
-from freehold.core.call import Call, Next, Outcome, Step
+from freehold.core.call import Call, Method, Next, Outcome, Step
+from freehold.core.channel import SILENT, Channel
 from freehold.core.principal import Principal
-from freehold.core.refusals import Refusal
+from freehold.core.refusals import Refusal, short_of
 from freehold.core.tool import Tool
 from freehold.domains.calls.pipeline import fold
 from freehold.kit.clock import Clock
@@ -20,6 +21,8 @@ from freehold.kit.ids import Ids
 _log = logging.getLogger("freehold.calls")
 _AGAIN: Final = 1.0
 """Seconds after which another replica will have taken over."""
+_RAISED: Final = (Exception, BaseExceptionGroup, SystemExit, asyncio.CancelledError)
+"""What a tool may raise and the server must outlive."""
 
 
 class Catalog(Protocol):
@@ -43,7 +46,7 @@ class Recorder(Protocol):
 
 
 class Asked(Struct, frozen=True, kw_only=True):
-    """A tool call as the door understood it."""
+    """A call as the door understood it."""
 
     principal: Principal
     name: str
@@ -52,6 +55,14 @@ class Asked(Struct, frozen=True, kw_only=True):
     revision: str
     bytes_in: int
     traceparent: str = ""
+    tool: Tool | None = None
+    """What to run, when the door has found it already; else `name` is looked up."""
+    identity: str = ""
+    """The call's id, when somebody had to know it before; else a new one."""
+    seconds: float | None = None
+    """How long it may take, in place of what every call may."""
+    method: Method = "tools/call"
+    channel: Channel = SILENT
 
 
 Encode = Callable[[Outcome], bytes]
@@ -86,8 +97,8 @@ class Calls:
     async def run(self, asked: Asked, encode: Encode) -> bytes:
         """The encoded answer, its entry committed.
 
-        Raises `Refusal` for an unknown tool, missing scopes, a ledger that takes no entries and while draining; every other
-        refusal is an outcome. A cancelled caller is recorded too.
+        Raises `Refusal` for an unknown tool, missing scopes, a ledger that takes no entries and while draining, and those that
+        `encode` raises; every other refusal is an outcome. A cancelled caller is recorded too, and what cannot be encoded.
         """
         if self._done is not None:
             raise Refusal("draining", retry_after=_AGAIN)
@@ -103,7 +114,7 @@ class Calls:
         self._recorder.ready()
         started = self._clock.monotonic()
         if not call.tool.scopes <= call.principal.scopes:
-            refusal = Refusal("insufficient_scope", scopes=" ".join(sorted(call.tool.scopes)), data={"scopes": sorted(call.tool.scopes)})
+            refusal = short_of(call.tool.scopes)
             await self._record(call, Outcome(status="refused", refusal=refusal), started, 0)
             raise refusal
         try:
@@ -111,15 +122,23 @@ class Calls:
         except asyncio.CancelledError:
             await asyncio.shield(self._record(call, Outcome(status="cancelled"), started, 0))
             raise
-        answer = encode(outcome)
+        try:
+            answer = encode(outcome)
+        except Refusal:  # the method has no result that could carry it; the door answers with an error
+            await self._record(call, outcome, started, 0)
+            raise
+        except Exception as fault:  # noqa: BLE001  # door: what a tool gave cannot be said; it ran all the same
+            refusal = _failed(call, fault)
+            await self._record(call, Outcome(status="failed", refusal=refusal), started, 0)
+            raise refusal from None
         await self._record(call, outcome, started, len(answer))
         return answer
 
     def _begin(self, asked: Asked) -> Call:
-        tool = self._catalog.find(asked.principal, asked.name)
+        tool = asked.tool or self._catalog.find(asked.principal, asked.name)
         if tool is None:
             raise Refusal("unknown_tool")
-        identity = self._ids.new()
+        identity = asked.identity or self._ids.new()
         return Call(
             id=identity,
             at=self._clock.now(),
@@ -129,8 +148,10 @@ class Calls:
             request_id=asked.request_id or identity,
             revision=asked.revision,
             bytes_in=asked.bytes_in,
-            deadline=self._clock.monotonic() + self._seconds,
+            deadline=self._clock.monotonic() + (asked.seconds or self._seconds),
             traceparent=asked.traceparent,
+            method=asked.method,
+            channel=asked.channel,
         )
 
     async def _outcome(self, call: Call) -> Outcome:
@@ -138,15 +159,19 @@ class Calls:
             return await self._walk(call)
         except Refusal as refusal:
             return Outcome(status="refused", refusal=refusal)
-        except (Exception, SystemExit, asyncio.CancelledError) as fault:  # door: whatever a tool raises is answered and recorded
+        except _RAISED as fault:  # door: whatever a tool raises is answered and recorded
             if isinstance(fault, asyncio.CancelledError) and _wanted():
                 raise
-            _log.error("call failed", extra={"code": "tool_failed", "request_id": call.request_id, "error": type(fault).__name__})
-            return Outcome(status="failed", refusal=Refusal("tool_failed", request_id=call.request_id))
+            return Outcome(status="failed", refusal=_failed(call, fault))
 
     def _record(self, call: Call, outcome: Outcome, started: float, bytes_out: int) -> Awaitable[None]:
         microseconds = int((self._clock.monotonic() - started) * 1e6)
         return self._recorder.call(call, outcome, microseconds=microseconds, bytes_out=bytes_out)
+
+
+def _failed(call: Call, fault: BaseException) -> Refusal:
+    _log.error("call failed", extra={"code": "tool_failed", "request_id": call.request_id, "error": type(fault).__name__})
+    return Refusal("tool_failed", request_id=call.request_id)
 
 
 def _wanted() -> bool:

@@ -1,1 +1,1 @@
-"""Room: which tools a caller sees. Edits, versions and budgets come with the catalog issue of the roadmap."""
+"""Room: which tools, resources and prompts a caller sees. Edits and budgets come with the catalog issue of the roadmap."""

@@ -1,39 +1,43 @@
-"""Page cursors: opaque, and worth something only to the tenant and catalog version they were made for."""
+"""Page cursors: opaque, and worth something only to the tenant, list and catalog version they were made for."""
 
 import base64
 import binascii
-import hmac
-from collections.abc import Callable
 from typing import Final
 
-from freehold.core.refusals import Refusal
+import msgspec
 
-_TAG: Final = 16
+from freehold.core.refusals import Refusal
+from freehold.kit.crypto import Seal, Unsealable
+
+_PURPOSE: Final = "cursor"
 _NUMBER: Final = 4
+_LENGTH: Final = 44
+"""Characters of a cursor: 33 sealed bytes, so that base64 needs no padding and has no bits to spare."""
+
+_bound: Final = msgspec.msgpack.Encoder().encode
 
 
 class Cursors:
-    """Signs a page number with HMAC-SHA-256; every replica with the same key can open it."""
+    """Seals a page number, so that nothing of it can be read; every replica with the same master key can open it."""
 
-    def __init__(self, key: Callable[[], bytes]) -> None:
-        """`key` gives at least 32 bytes; asked at first use, since the master key is read when the server starts."""
-        self._key = key
+    def __init__(self, seal: Seal) -> None:
+        """`seal` is used for the purpose `cursor` and no other."""
+        self._seal = seal
 
-    def seal(self, tenant: str, version: str, page: int) -> str:
-        """The cursor of a page."""
-        return self._sealed(tenant, version, page.to_bytes(_NUMBER, "big")).decode()
+    def seal(self, tenant: str, version: str, kind: str, page: int) -> str:
+        """The cursor of a page; another one each time."""
+        sealed = self._seal.seal(_PURPOSE, page.to_bytes(_NUMBER, "big"), _bound((tenant, version, kind)))
+        return base64.urlsafe_b64encode(sealed).decode()
 
-    def open(self, tenant: str, version: str, cursor: str) -> int:
+    def open(self, tenant: str, version: str, kind: str, cursor: str) -> int:
         """The page a cursor stands for, or `Refusal`."""
-        try:
-            number = base64.urlsafe_b64decode(cursor)[:_NUMBER]
-        except (binascii.Error, ValueError):
-            raise Refusal("invalid_cursor") from None
-        if not hmac.compare_digest(cursor.encode(), self._sealed(tenant, version, number)):
+        if len(cursor) != _LENGTH:
             raise Refusal("invalid_cursor")
-        return int.from_bytes(number, "big")
-
-    def _sealed(self, tenant: str, version: str, number: bytes) -> bytes:
-        """The cursor's one spelling: base64 has others for the same bytes, and none of them opens."""
-        tag = hmac.digest(self._key(), b"%b|%b|%b" % (version.encode(), tenant.encode(), number), "sha256")[:_TAG]
-        return base64.urlsafe_b64encode(number + tag)
+        try:
+            sealed = base64.b64decode(cursor, altchars=b"-_", validate=True)
+            opened = self._seal.open(_PURPOSE, sealed, _bound((tenant, version, kind)))
+        except (binascii.Error, ValueError, Unsealable):
+            raise Refusal("invalid_cursor") from None
+        if base64.urlsafe_b64encode(sealed).decode() != cursor:  # the decoder takes + and / as well
+            raise Refusal("invalid_cursor")
+        return int.from_bytes(opened, "big")

@@ -1,14 +1,15 @@
-"""A tool as `tools/list` shows it (server/tools), encoded once per catalog version."""
+"""Tools, resources and prompts as the lists show them, encoded once per catalog version. Members that say nothing are left out."""
 
 from typing import Any
 
 import msgspec
 
+from freehold.core.resource import Prompt, PromptArgument, Resource
 from freehold.core.tool import Tool
 
 
 def encoded(tool: Tool) -> bytes:
-    """The tool as JSON. Members that say nothing are left out."""
+    """One entry of `tools/list` (server/tools)."""
     shown: dict[str, Any] = {"name": tool.name}
     if tool.title:
         shown["title"] = tool.title
@@ -23,3 +24,35 @@ def encoded(tool: Tool) -> bytes:
         "openWorldHint": tool.open_world,
     }
     return msgspec.json.encode(shown)
+
+
+def encoded_resource(resource: Resource) -> bytes:
+    """One entry of `resources/list` or `resources/templates/list` (server/resources)."""
+    shown: dict[str, Any] = {"uriTemplate" if resource.template else "uri": resource.uri, **_named(resource)}
+    if resource.mime_type:
+        shown["mimeType"] = resource.mime_type
+    if resource.size is not None and not resource.template:
+        shown["size"] = resource.size
+    return msgspec.json.encode(shown)
+
+
+def encoded_prompt(prompt: Prompt) -> bytes:
+    """One entry of `prompts/list` (server/prompts)."""
+    shown = _named(prompt)
+    if prompt.arguments:
+        shown["arguments"] = [_argument(one) for one in prompt.arguments]
+    return msgspec.json.encode(shown)
+
+
+def _named(one: Resource | Prompt) -> dict[str, Any]:
+    shown: dict[str, Any] = {"name": one.name}
+    if one.title:
+        shown["title"] = one.title
+    if one.description:
+        shown["description"] = one.description
+    return shown
+
+
+def _argument(argument: PromptArgument) -> dict[str, Any]:
+    described = {"description": argument.description} if argument.description else {}
+    return {"name": argument.name, **described, "required": argument.required}

@@ -1,134 +1,168 @@
-"""The catalog: all sources' tools under unique names, and each caller's view of them.
+"""The catalog: what all sources offer, and each caller's view of it.
 
 A view depends only on scopes and `allowed_tools`, so callers who may see the same share one."""
 
 import hashlib
-from collections import Counter
-from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
-from typing import Final, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from freehold.core.principal import Principal
 from freehold.core.refusals import Refusal
+from freehold.core.resource import Prompt, Resource
 from freehold.core.tool import Tool
 from freehold.domains.catalog.cursors import Cursors
-from freehold.domains.catalog.listing import encoded
+from freehold.domains.catalog.edition import ListKind, Offer, Offers, edition
+from freehold.domains.catalog.uris import Found
+from freehold.protocol.mirrors import Mirrored
 
 _VIEWS: Final = 1_000
-"""Views kept; beyond that the oldest go. A view is rebuilt from encoded tools, cheaply."""
-
-
-_LONGEST: Final = 64
-"""Characters of a tool name that every known client takes."""
-
-
-class Offer(Protocol):
-    """What the catalog needs of a source."""
-
-    @property
-    def name(self) -> str:
-        """The source's name."""
-        ...
-
-    @property
-    def tools(self) -> Sequence[Tool]:
-        """Its tools, in order."""
-        ...
+"""Views kept; beyond that the oldest go. A view is rebuilt from encoded entries, cheaply."""
+_VIEW_BYTES: Final = 64 << 20
+"""Bytes of pages kept in all views together, but for the newest."""
 
 
 class Page(Struct, frozen=True):
-    """A JSON array of tools and the cursor of the next page."""
+    """A JSON array of what a list shows, and the cursor of the next page."""
 
-    tools: bytes
+    items: bytes
     following: str | None
 
 
+class Shown(Struct, frozen=True, kw_only=True):
+    """Digests, 16 bytes each, of all pages one caller sees: equal on every replica, different when a list is."""
+
+    tools: bytes
+    prompts: bytes
+    resources: bytes
+    """Templates too."""
+
+
+class _View(Struct, frozen=True):
+    """What callers with the same rights see."""
+
+    pages: Mapping[ListKind, tuple[bytes, ...]]
+    shown: Shown
+
+    @property
+    def size(self) -> int:
+        """Bytes of its pages."""
+        return sum(len(page) for pages in self.pages.values() for page in pages)
+
+
 class Catalog:
-    """Immutable tools under a version; `replace` swaps the whole at once."""
+    """One edition at a time; `replace` swaps the whole at once."""
 
     def __init__(self, cursors: Cursors, *, page_size: int) -> None:
         """Empty until the first `replace`."""
         self._cursors = cursors
         self._page_size = page_size
-        self._tools: dict[str, Tool] = {}
-        self._encoded: dict[str, bytes] = {}
-        self._asked: frozenset[str] = frozenset()
-        self._pages: dict[tuple[frozenset[str], frozenset[str] | None], tuple[bytes, ...]] = {}
-        self.version = ""
-        """Digest of all tools: equal on every replica that offers the same."""
+        self.replace(())
 
     def replace(self, sources: Sequence[Offer]) -> None:
-        """Offer these sources' tools from now on. Two sources with one name: both get their source's name in front."""
-        tools = _unique(sources)
-        self._encoded = {tool.name: encoded(tool) for tool in tools}
-        self._tools = {tool.name: tool for tool in tools}
-        self._asked = frozenset[str]().union(*(tool.scopes for tool in tools))
-        self._pages = {}
-        self.version = hashlib.sha256(b"\n".join(self._encoded.values())).hexdigest()
+        """Offer from now on what these sources have. Two with one name: both get their source's name in front.
+
+        Of two resources with one URI the first is offered. Raises ValueError for a URI template that is none, and changes nothing.
+        """
+        self._edition = edition(sources)
+        self._views: dict[tuple[frozenset[str], frozenset[str] | None], _View] = {}
+        self._viewed = 0
+
+    @property
+    def version(self) -> str:
+        """Digest of every list: equal on every replica that offers the same."""
+        return self._edition.version
+
+    @property
+    def offers(self) -> Offers:
+        """What there is for anybody at all."""
+        return self._edition.offers
 
     @property
     def tools(self) -> Sequence[Tool]:
         """Every tool, in listing order."""
-        return tuple(self._tools.values())
+        return tuple(self._edition.tools.values())
+
+    # one of them
 
     def find(self, principal: Principal, name: str) -> Tool | None:
         """The named tool unless `allowed_tools` hides it; scopes are the caller's to check."""
         if principal.tools is not None and name not in principal.tools:
             return None
-        return self._tools.get(name)
+        return self._edition.tools.get(name)
 
-    def page(self, principal: Principal, cursor: str | None) -> Page:
-        """One page of what this caller may call. Raises `Refusal` for a cursor that is not theirs."""
-        pages = self._view(principal)
-        at = 0 if cursor is None else self._cursors.open(principal.tenant, self.version, cursor)
-        if not 0 <= at < len(pages):
+    def mirrored(self, name: str) -> tuple[Mirrored, ...]:
+        """What calls of the named tool must repeat in headers: nothing, for nearly all."""
+        return self._edition.mirrored.get(name, ())
+
+    def resource(self, principal: Principal, uri: str) -> Found | None:
+        """The resource this URI belongs to and its template's values; hidden as tools are, scopes are the caller's to check.
+
+        A URI belongs to one resource whoever asks: where that one is hidden, no other answers instead.
+        """
+        found = self._edition.uris.find(uri)
+        return None if found is None or _hidden(found[0].tool, principal) else found
+
+    def template(self, principal: Principal, uri: str) -> Resource | None:
+        """The template of exactly this text, likewise."""
+        found = self._edition.uris.template(uri)
+        return None if found is None or _hidden(found.tool, principal) else found
+
+    def prompt(self, principal: Principal, name: str) -> Prompt | None:
+        """The named prompt, likewise."""
+        found = self._edition.prompts.get(name)
+        return None if found is None or _hidden(found.tool, principal) else found
+
+    # all of them
+
+    def page(self, principal: Principal, kind: ListKind, cursor: str | None) -> Page:
+        """One page of what this caller may use. Raises `Refusal` for a cursor that is not theirs, also for an empty one."""
+        version, pages = self.version, self._view(principal).pages[kind]
+        at = 0 if cursor is None else self._cursors.open(principal.tenant, version, kind, cursor)
+        if at >= len(pages):
             raise Refusal("invalid_cursor")
-        following = self._cursors.seal(principal.tenant, self.version, at + 1) if at + 1 < len(pages) else None
+        following = self._cursors.seal(principal.tenant, version, kind, at + 1) if at + 1 < len(pages) else None
         return Page(pages[at], following)
 
-    def _view(self, principal: Principal) -> tuple[bytes, ...]:
-        """Kept by the scopes that some tool asks for: others make no difference, and a token may carry any number of them."""
-        key = (principal.scopes & self._asked, principal.tools)
-        pages = self._pages.get(key)
-        if pages is None:
-            if len(self._pages) >= _VIEWS:
-                self._pages.pop(next(iter(self._pages)))
-            pages = self._pages[key] = self._paged(principal)
-        return pages
+    def shown(self, principal: Principal) -> Shown:
+        """Tells whether two looks at the lists show this caller the same."""
+        return self._view(principal).shown
 
-    def _paged(self, principal: Principal) -> tuple[bytes, ...]:
-        seen = [self._encoded[tool.name] for tool in self._tools.values() if _visible(tool, principal)]
+    def _view(self, principal: Principal) -> _View:
+        """Kept by the scopes that something asks for: others make no difference, and a token may carry any number of them."""
+        key = (principal.scopes & self._edition.asked, principal.tools)
+        view = self._views.get(key)
+        if view is None:
+            view = self._views[key] = self._seen(principal)
+            self._viewed += view.size
+            while len(self._views) > _VIEWS or (self._viewed > _VIEW_BYTES and len(self._views) > 1):
+                self._viewed -= self._views.pop(next(iter(self._views))).size
+        return view
+
+    def _seen(self, principal: Principal) -> _View:
+        pages: dict[ListKind, tuple[bytes, ...]] = {kind: self._paged(kind, principal) for kind in self._edition.lists}
+        shown = Shown(
+            tools=_digest(pages["tools"]),
+            prompts=_digest(pages["prompts"]),
+            resources=_digest((*pages["resources"], *pages["templates"])),
+        )
+        return _View(pages, shown)
+
+    def _paged(self, kind: ListKind, principal: Principal) -> tuple[bytes, ...]:
+        seen = [entry.json for entry in self._edition.lists[kind] if _visible(entry.tool, principal)]
         size = self._page_size
         cuts = [seen[start : start + size] for start in range(0, len(seen), size)] or [[]]
         return tuple(b"[" + b",".join(part) + b"]" for part in cuts)
 
 
+def _hidden(tool: Tool, principal: Principal) -> bool:
+    return principal.tools is not None and tool.name not in principal.tools
+
+
 def _visible(tool: Tool, principal: Principal) -> bool:
-    return tool.scopes <= principal.scopes and (principal.tools is None or tool.name in principal.tools)
+    return tool.scopes <= principal.scopes and not _hidden(tool, principal)
 
 
-def _unique(sources: Sequence[Offer]) -> list[Tool]:
-    """Every tool under a name of its own; one whose name nobody else has keeps it."""
-    counts = Counter(tool.name for source in sources for tool in source.tools)
-    taken = {name for name, count in counts.items() if count == 1}
-    unique: list[Tool] = []
-    for source in sources:
-        for tool in source.tools:
-            named = tool if counts[tool.name] == 1 else replace(tool, name=_prefixed(source.name, tool.name, taken))
-            taken.add(named.name)
-            unique.append(named)
-    return unique
-
-
-def _prefixed(source: str, name: str, taken: AbstractSet[str]) -> str:
-    """The source's name in front; with a digest behind where that is too long or another's name."""
-    joined = chosen = f"{source}_{name}"
-    tries = 0
-    while len(chosen) > _LONGEST or chosen in taken:
-        digest = hashlib.sha256(f"{source} {name} {tries}".encode()).hexdigest()[:8]
-        chosen = f"{joined[: _LONGEST - 9]}_{digest}"
-        tries += 1
-    return chosen
+def _digest(pages: Sequence[bytes]) -> bytes:
+    return hashlib.blake2b(b"\n".join(pages), digest_size=16).digest()

@@ -33,7 +33,15 @@ class Guard:
         if why is not None:
             raise Refusal("invalid_arguments", why=why)
         outcome = await nxt(call)
+        if call.method != "tools/call":
+            return self._whole(outcome)
         return self._marked(outcome, call.tool.output_schema)
+
+    def _whole(self, outcome: Outcome) -> Outcome:
+        """Resources and prompts are what their source says, to the letter, or not at all."""
+        if len(msgspec.json.encode(outcome.content)) + _size(outcome.structured) > self._cap:
+            raise Refusal("answer_too_large", limit=self._cap)
+        return outcome
 
     def _marked(self, outcome: Outcome, promised: dict[str, Any] | None) -> Outcome:
         content, was_cut = self._bounded(outcome.content)

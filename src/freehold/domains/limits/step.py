@@ -23,6 +23,8 @@ _log = logging.getLogger("freehold.limits")
 
 _TENANTS_KEPT: Final = 10_000
 _SEEDINGS: Final = 2
+_FREE: Final = frozenset({"completion/complete"})
+"""Methods that keep to the rate but use up no quota: a completion is asked for at every key stroke."""
 
 
 class Usage(Protocol):
@@ -34,7 +36,7 @@ class Usage(Protocol):
 
 
 class Limits:
-    """Spends before the call and settles after it: only an outcome `ok` is charged, with one unit.
+    """Spends before the call and settles after it: only an outcome `ok` is charged, with one unit; completions are free.
 
     A plan this replica does not know (its settings are older or newer than the tenants' table) is refused with
     `state_unavailable` and reported once in the log: no limit can be checked, and another plan's would be a guess.
@@ -53,15 +55,17 @@ class Limits:
     async def __call__(self, call: Call, *, nxt: Next) -> Outcome:
         """Reserve, run the rest, settle."""
         allowed = self._allowance(call.principal)
-        if allowed.limited:
-            await self._reserve(call.principal.tenant, allowed)
+        free = call.method in _FREE
+        windows = () if free else allowed.windows
+        if allowed.buckets or windows:
+            await self._reserve(call.principal.tenant, allowed, windows)
         charged = False
         try:
             outcome = await nxt(call)
-            charged = outcome.status == "ok"
+            charged = outcome.status == "ok" and not free
         finally:
-            if not charged and allowed.windows:
-                await asyncio.shield(self._give_back(allowed.windows))
+            if not charged and windows:
+                await asyncio.shield(self._give_back(windows))
         return replace(outcome, units=1) if charged else outcome
 
     def _allowance(self, principal: Principal) -> Allowance:
@@ -83,9 +87,9 @@ class Limits:
             raise Refusal("state_unavailable", retry_after=60)
         return plan
 
-    async def _reserve(self, tenant: str, allowed: Allowance) -> None:
+    async def _reserve(self, tenant: str, allowed: Allowance, windows: tuple[Window, ...]) -> None:
         try:
-            verdict = await self._state.spend(allowed.buckets, allowed.windows)
+            verdict = await self._state.spend(allowed.buckets, windows)
             if verdict.unseeded:
                 verdict = await self._seeded(tenant, allowed)
         except Unavailable:

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections import defaultdict
-from typing import Any
 
 from freehold.core.call import Call, Next, Outcome
+from freehold.core.channel import Channel
 from freehold.core.refusals import Refusal
 from freehold.kit.overdue import Overdue
 
@@ -29,7 +29,7 @@ class Resilience:
             raise Refusal("overloaded", retry_after=1)
         self._flying[source] += 1
         self._mine[mine] += 1
-        flight = _Flight(self._overdue.task())
+        flight = _Flight(self._overdue, call.deadline, call.channel)
         self._overdue.begin(flight, call.deadline)
         try:
             return await nxt(call)
@@ -51,18 +51,27 @@ class Resilience:
 
 
 class _Flight:
-    """One call in flight, cancelled when it is late."""
+    """One call in flight, cancelled when it is late. Time spent waiting for the client's answers does not count."""
 
-    __slots__ = ("_cancelled", "_cancelling", "_task")
+    __slots__ = ("_cancelled", "_cancelling", "_channel", "_deadline", "_granted", "_overdue", "_task")
 
-    def __init__(self, task: "asyncio.Task[Any] | None") -> None:
+    def __init__(self, overdue: Overdue, deadline: float, channel: Channel) -> None:
         """Remember the task and how often others want it cancelled already."""
-        self._task = task
+        self._overdue = overdue
+        self._task = task = overdue.task()
         self._cancelling = task.cancelling() if task is not None else 0
         self._cancelled = False
+        self._deadline = deadline
+        self._channel = channel
+        self._granted = 0.0
 
     def late(self) -> None:
-        """Stop it."""
+        """Stop it, unless it has waited since it was looked at last."""
+        waited = self._channel.waited()
+        if waited > self._granted:
+            self._granted = waited
+            self._overdue.begin(self, self._deadline + waited)
+            return
         self._cancelled = True
         if self._task is not None:
             self._task.cancel()

@@ -1,61 +1,40 @@
-"""Source: typed Python functions. The schema comes from the annotations; the caller's identity is injected, never an argument."""
+"""Source: typed Python functions, offered as tools, resources and prompts. The schema comes from the annotations.
 
-import inspect
+How a function is read and run is its neighbours' part; this is the list of what there is."""
+
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from types import CoroutineType
+from typing import Any, Final, Literal, get_args
 
-import msgspec
-from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from freehold.core.call import Call, Outcome
-from freehold.core.principal import Principal
+from freehold.core.resource import Prompt, Resource
 from freehold.core.tool import Tool
+from freehold.domains.sources.offering import INJECTED, READ, described, named, planned, said, scoped
+from freehold.domains.sources.returned import of_tool
 from freehold.domains.sources.threads import Threads
-from freehold.kit.json import encode
+from freehold.protocol import mirrors
 
-if TYPE_CHECKING:
-    from freehold.domains.sources.signatures import Signature
-
-_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_SCOPE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,128}")
 _SOURCE: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
-
-class Caller(Struct, frozen=True):
-    """Who is calling, for a function that asks with a parameter annotated `Caller`."""
-
-    tenant: str
-    user: str
-    client: str
-    scopes: frozenset[str]
-    data_scope: str
-    request_id: str
-
-
-class ToolError(Exception):
-    """Raised by a tool to tell the agent, in words, why it could not; anything else raised stays hidden."""
-
-
-class _Plan(Struct, frozen=True):
-    """How to run one function."""
-
-    function: Callable[..., Any]
-    threaded: bool
-    """Whether it is a plain function, which would block the event loop."""
-    signature: "Signature"
+Function = Callable[..., Any]
+Task = Literal["never", "optional", "required"]
 
 
 class Functions:
     """A source of functions registered by the SaaS's own code before the start."""
 
     def __init__(self, name: str = "python") -> None:
-        """Starts without tools. `name` is what an operator could have written: 1 to 32 of a-z 0-9 and -."""
+        """Starts without any. `name` is what an operator could have written: 1 to 32 of a-z 0-9 and -."""
         if not _SOURCE.fullmatch(name):
             raise ValueError(f"{name!r} cannot be a source's name: use 1 to 32 of a-z 0-9 and -, beginning with a letter or digit.")
         self.name = name
         self._tools: dict[str, Tool] = {}
+        self._resources: dict[str, Resource] = {}
+        self._prompts: dict[str, Prompt] = {}
         self._threads = Threads()
 
     @property
@@ -63,9 +42,24 @@ class Functions:
         """In order of registration."""
         return tuple(self._tools.values())
 
-    def add(
+    @property
+    def resources(self) -> Sequence[Resource]:
+        """In order of registration."""
+        return tuple(self._resources.values())
+
+    @property
+    def prompts(self) -> Sequence[Prompt]:
+        """In order of registration."""
+        return tuple(self._prompts.values())
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is offered at all."""
+        return not (self._tools or self._resources or self._prompts)
+
+    def add(  # noqa: PLR0913  everything `@app.tool` may say
         self,
-        function: Callable[..., Any],
+        function: Function,
         *,
         name: str | None = None,
         description: str | None = None,
@@ -74,23 +68,24 @@ class Functions:
         destructive: bool = False,
         idempotent: bool = False,
         scopes: Collection[str] | None = None,
+        task: Task = "never",
+        asks_first: bool = False,
+        input_schema: dict[str, Any] | None = None,
     ) -> Tool:
-        """Offer a function as a tool. Raises ValueError when its name, annotations, hints or scopes cannot make one."""
-        chosen = name or getattr(function, "__name__", "")
-        if not _NAME.fullmatch(chosen):
-            raise ValueError(f"{chosen!r} cannot be a tool name: use 1 to 64 of A-Z a-z 0-9 _ and -, or pass name=...")
-        if chosen in self._tools:
-            raise ValueError(f"There is already a tool named {chosen!r}; pass name=... to one of them.")
+        """Offer a function as a tool. Raises ValueError when its name, annotations, hints, schema or scopes cannot make one."""
+        chosen = named(function, name, "tool", self._tools)
         from freehold.domains.sources.signatures import read
 
-        signature = read(function, name=chosen, injected=Caller)
-        if read_only and destructive:
-            raise ValueError(f"{chosen} cannot be read_only and destructive at once. Keep the one that is true.")
-        default = "mcp:read" if read_only else "mcp:admin" if destructive else "mcp:write"
+        signature = read(function, name=chosen, injected=INJECTED, given=input_schema)
+        if faults := mirrors.faults(signature.input_schema):
+            raise ValueError(f"The schema of {chosen} has a header no client would take, so none would show the tool: {faults[0]}")
+        if task not in get_args(Task):
+            raise ValueError(f"{task!r} does not say whether {chosen} may be a task. Use never, optional or required.")
+        default = _default_scopes(chosen, read_only=read_only, destructive=destructive)
         tool = Tool(
             name=chosen,
             title=title,
-            description=inspect.cleandoc(description or function.__doc__ or ""),
+            description=described(function, description),
             input_schema=signature.input_schema,
             output_schema=signature.output_schema,
             source=self.name,
@@ -98,38 +93,64 @@ class Functions:
             destructive=destructive,
             idempotent=idempotent or read_only,
             open_world=False,
-            scopes=_checked(scopes, chosen) if scopes is not None else frozenset({default}),
-            operation=_Plan(function, not inspect.iscoroutinefunction(function), signature),
+            scopes=scoped(scopes, chosen, default),
+            task=task,
+            asks_first=asks_first,
+            operation=planned(function, signature, chosen, partial(of_tool, signature.result, signature.content)),
         )
         self._tools[chosen] = tool
         return tool
 
-    async def invoke(self, call: Call) -> Outcome:
-        """Run the function; its own `ToolError` is the tool's answer."""
-        plan: _Plan = call.tool.operation
-        signature = plan.signature
-        arguments: Mapping[str, Any] = call.arguments
-        try:
-            if signature.arguments is not None:
-                arguments = signature.arguments(call.arguments)
-            if signature.injected is not None:
-                arguments = {**arguments, signature.injected: caller_of(call.principal, call.request_id)}
-            value = await self._value(plan, call.principal.tenant, arguments)
-        except ToolError as refused:
-            return Outcome(status="error", content=({"type": "text", "text": str(refused)},))
-        return _outcome(value if signature.result is None else signature.result(value))
+    def add_resource(
+        self,
+        function: Function,
+        uri: str,
+        *,
+        name: str | None = None,
+        title: str | None = None,
+        description: str | None = None,
+        mime_type: str | None = None,
+        scopes: Collection[str] | None = None,
+        complete: Mapping[str, Function] | None = None,
+    ) -> Resource:
+        """Offer a function as the resource at `uri`, or as a template when that has variables. Raises ValueError as `add` does."""
+        chosen = named(function, name, "resource", self._resources)
+        if any(uri == one.uri for one in self._resources.values()):
+            raise ValueError(f"There is already a resource {uri!r}. Give one of them another URI.")
+        from freehold.domains.sources.reading import resource
 
-    async def _value(self, plan: _Plan, tenant: str, arguments: Mapping[str, Any]) -> Any:
-        """A plain function may return something that must be awaited here."""
-        if not plan.threaded:
-            return await plan.function(**arguments)
-        value = await self._threads.run(tenant, plan.function, arguments)
-        return await value if inspect.isawaitable(value) else value
+        words = said(function, self.name, chosen, title, description, scopes)
+        made = self._resources[chosen] = resource(function, uri, words, mime_type=mime_type, complete=complete or {})
+        return made
+
+    def add_prompt(
+        self,
+        function: Function,
+        *,
+        name: str | None = None,
+        title: str | None = None,
+        description: str | None = None,
+        scopes: Collection[str] | None = None,
+        complete: Mapping[str, Function] | None = None,
+    ) -> Prompt:
+        """Offer a function as a prompt. Raises ValueError as `add` does."""
+        chosen = named(function, name, "prompt", self._prompts)
+        from freehold.domains.sources.prompting import prompt
+
+        words = said(function, self.name, chosen, title, description, scopes)
+        made = self._prompts[chosen] = prompt(function, words, complete=complete or {})
+        return made
+
+    def invoke(self, call: Call) -> "CoroutineType[Any, Any, Outcome]":
+        """Run the function; its own `ToolError` is the tool's answer. Not `async` itself: the call's own coroutine is given back."""
+        return call.tool.operation.run(call, self._threads)
 
     def named(self, name: str) -> "Functions":
-        """The same tools under another source's name."""
+        """The same, under another source's name."""
         renamed = Functions(name)
         renamed._tools = {key: replace(tool, source=name) for key, tool in self._tools.items()}
+        renamed._resources = {key: _moved(one, name) for key, one in self._resources.items()}
+        renamed._prompts = {key: _moved(one, name) for key, one in self._prompts.items()}
         return renamed
 
     async def check(self) -> None:
@@ -140,23 +161,13 @@ class Functions:
         self._threads.close()
 
 
-def caller_of(principal: Principal, request_id: str) -> Caller:
-    """What a function may know of its caller."""
-    return Caller(principal.tenant, principal.subject, principal.client, principal.scopes, principal.data_scope, request_id)
+def _default_scopes(name: str, *, read_only: bool, destructive: bool) -> frozenset[str]:
+    if read_only and destructive:
+        raise ValueError(f"{name} cannot be read_only and destructive at once. Keep the one that is true.")
+    return READ if read_only else frozenset({"mcp:admin" if destructive else "mcp:write"})
 
 
-def _checked(scopes: Collection[str], name: str) -> frozenset[str]:
-    """The scopes as a set; a string would be a set of letters, and a scope with a space could never be granted."""
-    if isinstance(scopes, str) or not all(_SCOPE.fullmatch(scope) for scope in scopes):
-        raise ValueError(f"The scopes of {name} must be a tuple of names without spaces, quotes or backslashes.")
-    return frozenset(scopes)
-
-
-def _outcome(value: object) -> Outcome:
-    if value is None:
-        return Outcome(status="ok", content=({"type": "text", "text": "Done."},))
-    if isinstance(value, str):
-        return Outcome(status="ok", content=({"type": "text", "text": value},))
-    text = encode(value)
-    structured = msgspec.Raw(text) if isinstance(value, dict) else UNSET
-    return Outcome(status="ok", content=({"type": "text", "text": text.decode()},), structured=structured)
+def _moved(one: Any, source: str) -> Any:
+    """A resource or a prompt whose tools belong to another source."""
+    completing = one.completing and replace(one.completing, source=source)
+    return replace(one, tool=replace(one.tool, source=source), completing=completing)

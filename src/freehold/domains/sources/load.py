@@ -10,6 +10,7 @@ from freehold.core.refusals import Refusal
 from freehold.domains.sources.fetch import Documents
 from freehold.domains.sources.openapi.invoke import OpenApiSource
 from freehold.domains.sources.openapi.read import read
+from freehold.domains.sources.openapi.readable import with_resources
 from freehold.domains.sources.openapi.tools import Compiled, compile_tools
 from freehold.domains.sources.port import Source
 from freehold.kit.errors import Misconfigured
@@ -24,6 +25,8 @@ class OpenApiSpec(Struct, frozen=True, kw_only=True):
     base_url: str | None = None
     audience: str | None = None
     scopes: dict[str, tuple[str, ...]] = {}
+    resources: dict[str, str] = {}
+    """URI or URI template by the name of the tool that reads it."""
 
 
 class Loader:
@@ -65,7 +68,8 @@ class Loader:
         if not compiled.tools:
             why = compiled.skipped[0].why if compiled.skipped else "it has no operations"
             raise Refusal("document_invalid", why=f"no operation of it can be offered ({why})", mend="See `freehold source preview`.")
-        return OpenApiSource(spec.name, _adjusted(compiled, spec), outbound, seconds=self._seconds, cap=self._cap)
+        compiled = with_resources(_adjusted(compiled, spec), spec.name, spec.resources)
+        return OpenApiSource(spec.name, compiled, outbound, seconds=self._seconds, cap=self._cap)
 
 
 def _adjusted(compiled: Compiled, spec: OpenApiSpec) -> Compiled:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from freehold.core.call import Call, Outcome
+from freehold.core.resource import Prompt, Resource
 from freehold.core.tool import Tool
 
 
@@ -20,8 +21,21 @@ class Source(Protocol):
         """Its tools in a deterministic order; the same tuple until the source is built anew."""
         ...
 
+    @property
+    def resources(self) -> Sequence[Resource]:
+        """Its resources and templates, likewise."""
+        ...
+
+    @property
+    def prompts(self) -> Sequence[Prompt]:
+        """Its prompts, likewise."""
+        ...
+
     async def invoke(self, call: Call) -> Outcome:
-        """Run the call's tool. Raises `Refusal` when nothing could be sent; an API's own error is an outcome."""
+        """Run the call's tool, whatever it is for (`call.method`).
+
+        Raises `Refusal` when nothing could be sent; an API's own error is an outcome.
+        """
         ...
 
     async def check(self) -> None:

@@ -64,6 +64,21 @@ def outcome(answer: Answer, conforms: Conforms | None) -> Outcome:
     return _good(_blocks(answer, kind), UNSET, conforms)
 
 
+def contents(answer: Answer) -> Outcome:
+    """What a resource holds: the answer's text or bytes under its own media type."""
+    made = outcome(answer, None)
+    if made.status != "ok":
+        return made
+    kind = bare(answer.headers.get("content-type", ""))
+    (block,) = made.content
+    held = {"text": block["text"] if answer.body else ""} if block["type"] == "text" else {"blob": _data(block)}
+    return Outcome(status="ok", content=({**held, "mimeType": kind} if kind else held,))
+
+
+def _data(block: dict[str, Any]) -> str:
+    return block["data"] if "data" in block else block["resource"]["blob"]
+
+
 def _json(answer: Answer, conforms: Conforms | None) -> Outcome:
     try:
         value = jiter.from_json(answer.body, allow_inf_nan=False, catch_duplicate_keys=True)

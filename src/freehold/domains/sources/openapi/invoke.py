@@ -8,8 +8,9 @@ import jsonschema_rs
 
 from freehold.core.call import Call, Outcome
 from freehold.core.refusals import Refusal
+from freehold.core.resource import Prompt, Resource
 from freehold.core.tool import Tool
-from freehold.domains.sources.openapi.answers import Conforms, outcome
+from freehold.domains.sources.openapi.answers import Conforms, contents, outcome
 from freehold.domains.sources.openapi.operation import Operation
 from freehold.domains.sources.openapi.tools import Compiled
 from freehold.kit.http import Outbound, Request, SendFailed
@@ -54,6 +55,16 @@ class OpenApiSource:
         """In the document's order."""
         return self._compiled.tools
 
+    @property
+    def resources(self) -> Sequence[Resource]:
+        """In the operator's order."""
+        return self._compiled.resources
+
+    @property
+    def prompts(self) -> Sequence[Prompt]:
+        """An API has none."""
+        return ()
+
     async def invoke(self, call: Call) -> Outcome:
         """Send one request. The caller's own headers never reach it: only the vault's, the document's and ours."""
         operation = cast("Operation", call.tool.operation)
@@ -63,7 +74,7 @@ class OpenApiSource:
             answer = await self._outbound.send(request, seconds=self._seconds, cap=self._cap)
         except SendFailed as fault:
             raise self._refusal(fault) from None
-        return outcome(answer, self._conformance(call.tool))
+        return contents(answer) if call.method == "resources/read" else outcome(answer, self._conformance(call.tool))
 
     def _refusal(self, fault: SendFailed) -> Refusal:
         match fault.failure:

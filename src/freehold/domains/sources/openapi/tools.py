@@ -6,6 +6,7 @@ from typing import Final, Literal, NamedTuple, cast
 from msgspec import Struct
 
 from freehold.core.refusals import Refusal
+from freehold.core.resource import Resource
 from freehold.core.tool import Tool
 from freehold.domains.sources.openapi.document import Document, Inexpressible, Json, mapping, text
 from freehold.domains.sources.openapi.inputs import Compiler
@@ -51,6 +52,8 @@ class Compiled(Struct, frozen=True, kw_only=True):
     tools: tuple[Tool, ...]
     skipped: tuple[Skip, ...]
     base_url: str
+    resources: tuple[Resource, ...] = ()
+    """Operations the operator offers as resources, too."""
 
 
 class _Found(NamedTuple):

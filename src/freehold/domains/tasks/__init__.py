@@ -1,0 +1,1 @@
+"""Room: calls that outlive their request. Durable tasks a client polls, answers and cancels (extension io.modelcontextprotocol/tasks)."""

@@ -1,0 +1,115 @@
+"""Questions to 2025-x clients: a request goes out on the call's stream, the call is parked, and the answer finds it.
+
+The answer is a POST of its own and may reach any replica; the id of the question names the replica that asked, and the
+answer is passed on to it. Knows ids and waiting, not what is asked."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final
+
+from msgspec import Struct
+
+from freehold.core.channel import Unanswered
+from freehold.core.refusals import Refusal
+from freehold.kit.errors import Unavailable
+from freehold.protocol.session import Session
+from freehold.protocol.wire import encode
+from freehold.web.bus import Bus
+from freehold.web.turn import Back
+
+_TOPIC: Final = "freehold.answers."
+_REPLICA_DIGITS: Final = 16
+_NAME_BYTES: Final = 16
+MOST: Final = 1_000
+"""Questions one process may have open."""
+SHARE: Final = 8
+"""Questions one session may have open."""
+
+
+class Answered(Struct, frozen=True, array_like=True):
+    """An answer on its way to the replica that asked."""
+
+    session: str
+    question: str
+    result: dict[str, Any] | None
+    """None when the client answered with an error."""
+
+
+class Parked:
+    """The questions this process has open."""
+
+    def __init__(self, bus: Bus, *, replica: str, randomness: Callable[[int], bytes], seconds: float) -> None:
+        """`replica` is 16 hex digits of its own; `seconds` is how long an answer may take."""
+        self._bus = bus
+        self._replica = replica
+        self._randomness = randomness
+        self._seconds = seconds
+        self._open: dict[str, tuple[str, asyncio.Future[dict[str, Any] | None]]] = {}
+        self._held: Counter[str] = Counter()
+        self._stop: Callable[[], None] | None = None
+
+    def name(self) -> str:
+        """A name nobody can guess."""
+        return self._randomness(_NAME_BYTES).hex()
+
+    async def ask(self, session: Session, back: Back, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        """The client's result. Raises `Unanswered` when it is an error or does not come in time."""
+        if len(self._open) >= MOST or self._held[session.nonce] >= SHARE:
+            raise Refusal("too_many_questions")
+        question = f"{self._replica}.{self.name()}"
+        answer: asyncio.Future[dict[str, Any] | None] = asyncio.get_running_loop().create_future()
+        self._open[question] = (session.nonce, answer)
+        self._held[session.nonce] += 1
+        try:
+            async with asyncio.timeout(self._seconds):
+                await back.emit(encode({"jsonrpc": "2.0", "id": question, "method": method, "params": params}))
+                result = await answer
+        except TimeoutError:
+            raise Unanswered from None
+        finally:
+            del self._open[question]
+            self._held[session.nonce] -= 1
+            if not self._held[session.nonce]:
+                del self._held[session.nonce]
+        if result is None:
+            raise Unanswered
+        return result
+
+    async def answer(self, session: Session, question: object, result: dict[str, Any] | None) -> None:
+        """Take an answer to whoever asked; one that nobody waits for, or that is not this session's to give, changes nothing."""
+        if type(question) is not str or len(question) != _REPLICA_DIGITS + 1 + 2 * _NAME_BYTES:
+            return
+        answered = Answered(session.nonce, question, result)
+        replica = question[:_REPLICA_DIGITS]
+        if replica == self._replica:
+            self._hear(answered)
+        elif all(digit in "0123456789abcdef" for digit in replica):
+            with suppress(Unavailable):
+                await self._bus.publish(_TOPIC + replica, answered)
+
+    def open(self) -> None:
+        """Hear answers that reached other replicas."""
+        self._stop = self._bus.subscribe(_TOPIC + self._replica, Answered, self._hear)
+
+    def close(self) -> None:
+        """Hear no more; whoever waits is told that no answer comes."""
+        stop, self._stop = self._stop, None
+        if stop is not None:
+            stop()
+        for _, answer in self._open.values():
+            if not answer.done():
+                answer.set_result(None)
+
+    def give_up(self, session: str) -> None:
+        """Whoever waits for this session is told that no answer comes."""
+        for asked_of, answer in self._open.values():
+            if asked_of == session and not answer.done():
+                answer.set_result(None)
+
+    def _hear(self, answered: Answered) -> None:
+        """The nonce of the session is in nobody's hands but the sealed id's holder, whom every request authenticates."""
+        session, answer = self._open.get(answered.question, ("", None))
+        if answer is not None and session == answered.session and not answer.done():
+            answer.set_result(answered.result)
