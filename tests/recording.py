@@ -14,6 +14,8 @@ from tests.functions import PRINCIPAL
 class Client:
     """Answers from `answers` by key. What is not there: a modern client is asked for it, one that `waits` never answers."""
 
+    parks = False
+
     def __init__(self, answers: Mapping[str, Any] | None = None, *, waits: bool = False) -> None:
         """Nothing heard yet."""
         self.answers = dict(answers or {})

@@ -43,10 +43,9 @@ from freehold.doors import Doors, Rooms
 from freehold.kit import migrate
 from freehold.kit.changes import Changes
 from freehold.kit.clock import Clock, SystemClock
-from freehold.kit.crypto import Seal, master_key
+from freehold.kit.crypto import Seal, master_key, private_folder
 from freehold.kit.db import Database, connect
 from freehold.kit.db_seals import check_master_key
-from freehold.kit.errors import Misconfigured
 from freehold.kit.http import Outbound
 from freehold.kit.ids import Ids
 from freehold.kit.outbound import GuardedClient
@@ -173,9 +172,11 @@ class Application:
         self.book = Book(self.db)
         self.metrics.gauge("freehold_ledger_waiting", "Entries not yet on their way into the book.", lambda: float(self.ledger.waiting))
         plans = {name: Plan(name=name, **one.model_dump()) for name, one in settings.plans.items()}
+        limits = Limits(self.state, plans=plans, usage=self.book, clock=self.clock)
+        self.admit = limits.admit
         steps = {
             "observed": Observed(self.metrics, clock=self.clock, tracer=OpenTelemetry(self._spans) if self._spans is not None else None),
-            "limits": Limits(self.state, plans=plans, usage=self.book, clock=self.clock),
+            "limits": limits,
             "guard": Guard(randomness=Pool(self._randomness), cap=settings.answer_cap, boundary=settings.boundary),
             "resilience": Resilience(self.overdue, in_flight=settings.source_in_flight, seconds=settings.call_seconds),
             "vault": Vault(self.service_tokens),
@@ -217,6 +218,7 @@ class Application:
             signing_keys=self.signing_keys,
             state=self.state,
             tasks=self.tasks,
+            admit=self.admit,
             seal=self.seal,
             ids=self.ids,
             metrics=self.metrics,
@@ -296,7 +298,7 @@ class Application:
     async def _open(self) -> None:
         settings = self.settings
         if self.db.dialect == "sqlite" or not settings.master_key.get_secret_value():
-            make_data_folder(settings)
+            private_folder(settings.data)
         if self._migrates:
             await migrate.migrate(settings.database)
         await self._check_schema()
@@ -306,7 +308,7 @@ class Application:
     def drain(self) -> None:
         """Say that no new work is wanted and end the open streams; what else is in flight goes on until `stop`."""
         self._ready = False
-        self.doors.drain()
+        self.doors.drain(self.settings.drain_seconds / 2)
 
     async def stop(self) -> None:
         """Take no new calls, finish those in flight within `drain_seconds`, close everything.
@@ -314,8 +316,9 @@ class Application:
         To be called by the host of a mounted application that has no lifespan for it.
         """
         self.drain()
-        await asyncio.gather(self._finish_calls(), self.tasks.close(self.settings.drain_seconds / 2))
+        await asyncio.gather(self._finish_calls(self.settings.drain_seconds), self.tasks.close(self.settings.drain_seconds / 2))
         self.doors.close()
+        await self._finish_calls(2.0)  # those that have just been told that nobody will answer
         if self._renewing is not None:
             self._renewing.cancel()
             await asyncio.gather(self._renewing, return_exceptions=True)  # it may hold a connection, which must be given back first
@@ -323,10 +326,9 @@ class Application:
         await self.roster.close()
         await self._close()
 
-    async def _finish_calls(self) -> None:
+    async def _finish_calls(self, seconds: float) -> None:
         with suppress(TimeoutError):
-            async with asyncio.timeout(self.settings.drain_seconds):
-                await self.calls.close()
+            await asyncio.wait_for(self.calls.close(), seconds)
 
     async def _close(self) -> None:
         await self.ledger.close()
@@ -388,13 +390,3 @@ def _named(settings: Settings) -> dict[str, NamedSource]:
         )
         for name, one in settings.sources.items()
     }
-
-
-def make_data_folder(settings: Settings) -> None:
-    """The folder, for its owner only; raises `Misconfigured` when it cannot be made."""
-    try:
-        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as fault:
-        raise Misconfigured(
-            f"{settings.data} cannot be made ({fault.strerror}). Set data_dir to a folder this user may write to."
-        ) from None

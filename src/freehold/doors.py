@@ -2,7 +2,8 @@
 
 Part of the roof: sees the settings; `app.py` passes in the rooms."""
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -56,6 +57,8 @@ class Rooms(Struct, frozen=True, kw_only=True):
     signing_keys: SigningKeys
     state: State
     tasks: Tasks
+    admit: Callable[[Principal], Awaitable[None]]
+    """Holds requests that are no calls to the plan's rate."""
     seal: Seal
     ids: Ids
     metrics: Metrics
@@ -88,9 +91,9 @@ class Doors:
         bus = Bus(rooms.state, rooms.seal)
         self.notices = Notices(bus)
         self.sessions = Sessions(rooms.seal, bus, clock=rooms.clock, randomness=rooms.randomness)
-        self.parked = Parked(bus, replica=replica, randomness=rooms.randomness, seconds=settings.answer_seconds)
-        self.sessions.on_end(self.parked.give_up)
-        tasks = TaskMethods(rooms.tasks, self.results)
+        self.parked = Parked(bus, rooms.seal, replica=replica, randomness=rooms.randomness, seconds=settings.answer_seconds)
+        self.sessions.on_end(lambda _tenant, session: self.parked.give_up(session))
+        tasks = TaskMethods(rooms.tasks, self.results, admit=rooms.admit)
         self.streams = Streams(
             catalog=rooms.catalog,
             identity=self._identity,
@@ -101,6 +104,7 @@ class Doors:
             most=settings.stream_cap,
             tasks=tasks,
         )
+        rooms.metrics.gauge("freehold_open_streams", "Streams open for clients.", lambda: float(self.streams.count))
         rooms.tasks.watch(lambda changed: self.streams.task_changed(changed.tenant, changed.task_id))
         calling = Calling(
             calls=rooms.calls,
@@ -187,10 +191,14 @@ class Doors:
         self.streams.open()
         self._websocket.open()
 
-    def drain(self) -> None:
-        """End the open streams, and connections once what is open on them is answered; take no more of either."""
+    def drain(self, patience: float) -> None:
+        """End the open streams, and connections once what is open on them is answered; take no more of either.
+
+        After `patience` seconds, calls that wait for their client are told that it will not answer.
+        """
         self.streams.close()
         self._websocket.drain()
+        asyncio.get_running_loop().call_later(patience, self.parked.close)
 
     def close(self) -> None:
         """Listen no more; calls that wait for their client are told that it will not answer."""

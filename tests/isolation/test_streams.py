@@ -101,6 +101,8 @@ async def test_interleaved_tenants_hear_only_their_own(server: Served) -> None:
         await change(server, "globex")
         for stream in (modern["globex"], old["globex"]):
             assert [one["method"] for one in await until_tools(stream)] == ["notifications/resources/updated", TOOLS_CHANGED]
+        server.application.drain()
+        assert [len(await stream.rest()) for stream in (*modern.values(), *old.values())] == [1, 1, 0, 0]
 
 
 async def test_a_task_is_told_to_its_own_caller_only(server: Served) -> None:

@@ -125,5 +125,5 @@ async def test_many_changes_together_are_told_once(sqlite_url: str, tmp_path: Pa
         await server.call("stir", token=server.tokens["acme"])
         for stream in streams:
             assert [(await stream.next())["method"] for _ in range(2)] == [TOOLS_CHANGED, PROMPTS_CHANGED]
-        server.application.doors.drain()
+        server.application.drain()
         assert [len(await stream.rest()) for stream in streams] == [1, 0]

@@ -1,5 +1,6 @@
 """How many streams there may be: for one caller, one tenant and the whole process; what is closed makes room again (SSE-01)."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -51,7 +52,8 @@ async def opened(stack: AsyncExitStack, server: Served, token: str) -> Stream:
 
 async def refused(server: Served, token: str) -> None:
     """One more is refused, in words, with the id and the time to come back; the caller's calls are not."""
-    reply = await server.modern("subscriptions/listen", {"notifications": EVERY_LIST}, token=token, number="more")
+    async with asyncio.timeout(10):
+        reply = await server.modern("subscriptions/listen", {"notifications": EVERY_LIST}, token=token, number="more")
     assert (reply.status, reply.json["id"], reply.json["error"]["data"]["code"]) == (429, "more", "too_many_streams")
     assert int(reply.headers["retry-after"]) > 0
     client = await initialized(server, token=token)

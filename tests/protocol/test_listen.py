@@ -143,7 +143,7 @@ async def test_a_server_that_stops_ends_its_streams_with_a_result(plain: Setting
         server = await stack.enter_async_context(featured(plain, []))
         stream = await stack.enter_async_context(listening(server, server.tokens["acme"], EVERY_LIST, number=9))
         await stream.next()
-        server.application.doors.drain()
+        server.application.drain()
         (last,) = await stream.rest()
         assert last["id"] == 9
         assert last["result"]["resultType"] == "complete"

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import typer
 
-from freehold.app import build, make_data_folder
+from freehold.app import build
 from freehold.cli.asking import REFUSED, one, settings_of
 from freehold.kit import migrate
+from freehold.kit.crypto import private_folder
 
 
 async def diagnose(config: Path | None, *, as_json: bool) -> int:
@@ -20,6 +21,6 @@ async def bring_up_to_date(config: Path | None) -> None:
     """Migrate and say where the schema stands."""
     settings = settings_of(config)
     if not settings.database_url.get_secret_value():
-        make_data_folder(settings)
+        private_folder(settings.data)
     await migrate.migrate(settings.database)
     typer.echo(f"The schema is up to date ({migrate.HEAD}).")

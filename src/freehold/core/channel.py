@@ -45,6 +45,11 @@ class Unanswered(Exception):
 class Channel(Protocol):
     """One call's way back."""
 
+    @property
+    def parks(self) -> bool:
+        """Whether `ask` may wait for the client, minutes perhaps."""
+        ...
+
     async def progress(self, done: float, total: float | None, message: str | None) -> None:
         """Tell how far the call is. Goes nowhere when the client did not ask for progress, or `done` did not grow."""
         ...
@@ -76,6 +81,8 @@ class Channel(Protocol):
 
 class _Silent:
     """For a call that nobody waits for."""
+
+    parks = False
 
     async def progress(self, done: float, total: float | None, message: str | None) -> None:
         """Goes nowhere."""

@@ -19,6 +19,6 @@ class Principal(Struct, frozen=True, kw_only=True):
     data_scope: str = ""
     plan: str
     expires_at: float
-    """Unix seconds; nothing may be done in this principal's name after it."""
+    """Unix seconds; nothing may be begun in this principal's name after it."""
     test: bool = False
     """True for `mcp_test_` keys: the same corridor; the ledger names the key."""

@@ -57,7 +57,9 @@ REFUSALS: Final[dict[str, Wording]] = {
     "too_many_questions": Wording("Too many calls wait for answers of their clients.", "Answer those that are open, then call again."),
     "unknown_task": Wording("There is no such task for this caller.", "Use a taskId of your own whose ttlMs is not over."),
     "tasks_unavailable": Wording("Tasks cannot be reached right now.", "Try again in a few seconds."),
-    "too_many_tasks": Wording("This caller has {limit} tasks running, as many as it may.", "Wait for one to end, or cancel one."),
+    "too_many_tasks": Wording(
+        "This caller has as many tasks as it may: {limit} running, {kept} in all.", "Wait for one to end or to expire, or cancel one."
+    ),
     "too_many_streams": Wording("This caller has as many open streams as it may.", "Close one and try again."),
     "too_many_requests": Wording("This connection has {limit} requests open, as many as it may.", "Wait for an answer, then ask again."),
     "too_many_connections": Wording("This caller has as many open connections as it may.", "Close one and try again."),

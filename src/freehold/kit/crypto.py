@@ -142,3 +142,11 @@ def _place(draft: Path, path: Path) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def private_folder(path: Path) -> None:
+    """A folder for its owner only; raises `Misconfigured` when it cannot be made."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as fault:
+        raise Misconfigured(f"{path} cannot be made ({fault.strerror}). Set data_dir to a folder this user may write to.") from None

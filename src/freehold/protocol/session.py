@@ -18,8 +18,10 @@ class Session(Struct, frozen=True, array_like=True):
 
     revision: str
     capabilities: Capabilities
+    tenant: str
+    """Of the principal it was made for; whose sessions count together."""
     owner: bytes
-    """Digest of the principal it was made for."""
+    """Digest of that principal, whom every request must be of."""
     nonce: str
     """Names it on the bus; unguessable."""
     expires_at: float

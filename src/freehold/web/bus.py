@@ -28,12 +28,12 @@ class Bus:
 
     async def publish(self, topic: str, message: Any) -> None:
         """Tell every replica, this one too. Raises `Unavailable` when the broadcast cannot be reached."""
-        sealed = self._seal.seal(_PURPOSE, msgspec.msgpack.encode(message), topic.encode())
+        sealed = self._seal.seal(_PURPOSE, msgspec.json.encode(message), topic.encode())
         await self._state.publish(topic, base64.b64encode(sealed).decode())
 
     def subscribe(self, topic: str, kind: type[M], heard: Callable[[M], None]) -> Callable[[], None]:
         """Call `heard` on the event loop for each message; returns the way to stop. What no replica of ours said is dropped."""
-        decode = msgspec.msgpack.Decoder(kind).decode
+        decode = msgspec.json.Decoder(kind).decode
 
         def opened(text: str) -> None:
             try:

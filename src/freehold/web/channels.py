@@ -91,6 +91,7 @@ class ModernChannel(_Channel):
     """2026-07-28. Answers came with the request, or come with the next one."""
 
     __slots__ = ("answers",)
+    parks = False
 
     def __init__(self, turn: Turn, tenant: str, ways: Ways, answers: Mapping[str, Any]) -> None:
         """`answers` by key, not yet checked."""
@@ -124,6 +125,7 @@ class LegacyChannel(_Channel):
     """The 2025 revisions. Questions need a session, for only there the client said what it can be asked."""
 
     __slots__ = ("_open", "_since", "_waited")
+    parks = True
 
     def __init__(self, turn: Turn, tenant: str, ways: Ways) -> None:
         """Not waiting yet."""

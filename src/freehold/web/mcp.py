@@ -225,10 +225,13 @@ class McpDoor:
     async def _stream(self, turn: Turn, principal: Principal, session: Session, receive: Receive, stream: EventStream) -> None:
         if _STREAM not in turn.headers.get(b"accept", b""):
             raise Refusal("method_not_allowed")
-        self._meter.http("/mcp", 200)
         stream.tended = True
-        await self._unless_gone(self._streams.get(principal, session, turn.headers, stream), receive)
-        await stream.end()
+        try:
+            await self._unless_gone(self._streams.get(principal, session, turn.headers, stream), receive)
+            await stream.end()
+        finally:
+            if stream.started:
+                self._meter.http("/mcp", 200)
 
     async def _unless_gone(self, work: Awaitable[Any], receive: Receive) -> Any:
         """Await `work`, cancelling it when the client closes the connection (2026-07-28, cancellation by disconnect)."""

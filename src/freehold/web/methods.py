@@ -12,7 +12,8 @@ from freehold.domains.catalog.resolve import Catalog, ListKind
 from freehold.protocol import capabilities, handshake, stateless, wire
 from freehold.protocol.methods import LISTS, Offered, Results
 from freehold.web.calling import Calling
-from freehold.web.sessions import MOST_WATCHED, Sessions
+from freehold.web.remarks import MOST_WATCHED
+from freehold.web.sessions import Sessions
 from freehold.web.turn import Turn
 
 Method = Callable[[Turn, Principal, dict[str, Any]], Awaitable[bytes]]
@@ -171,7 +172,7 @@ class Methods:
         if on and found is not None and not found[0].tool.scopes <= principal.scopes:
             raise short_of(found[0].tool.scopes)
         if turn.session is not None:
-            if on and len(self._sessions.watched(turn.session)) >= MOST_WATCHED:
+            if on and self._sessions.watching(turn.session) >= MOST_WATCHED:
                 raise wire.Fault("invalid_params", f"a session watches {MOST_WATCHED} resources at most")
             await self._sessions.say(turn.session, "watch" if on else "unwatch", uri)
         return b"{}"

@@ -5,14 +5,15 @@ answer is passed on to it. Knows ids and waiting, not what is asked."""
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from msgspec import Struct
 
 from freehold.core.channel import Unanswered
 from freehold.core.refusals import Refusal
+from freehold.kit.crypto import Seal, Unsealable
 from freehold.kit.errors import Unavailable
 from freehold.protocol.session import Session
 from freehold.protocol.wire import encode
@@ -20,12 +21,13 @@ from freehold.web.bus import Bus
 from freehold.web.turn import Back
 
 _TOPIC: Final = "freehold.answers."
-_REPLICA_DIGITS: Final = 16
 _NAME_BYTES: Final = 16
+_QUESTION: Final = "question/1"
+_LONGEST: Final = 256
 MOST: Final = 1_000
-"""Questions one process may have open."""
-SHARE: Final = 8
-"""Questions one session may have open."""
+"""Questions one process may have open; one tenant a quarter of them."""
+SHARE: Final = 16
+"""Questions one caller may have open, in all his sessions."""
 
 
 class Answered(Struct, frozen=True, array_like=True):
@@ -40,14 +42,15 @@ class Answered(Struct, frozen=True, array_like=True):
 class Parked:
     """The questions this process has open."""
 
-    def __init__(self, bus: Bus, *, replica: str, randomness: Callable[[int], bytes], seconds: float) -> None:
+    def __init__(self, bus: Bus, seal: Seal, *, replica: str, randomness: Callable[[int], bytes], seconds: float) -> None:
         """`replica` is 16 hex digits of its own; `seconds` is how long an answer may take."""
         self._bus = bus
+        self._seal = seal
         self._replica = replica
         self._randomness = randomness
         self._seconds = seconds
         self._open: dict[str, tuple[str, asyncio.Future[dict[str, Any] | None]]] = {}
-        self._held: Counter[str] = Counter()
+        self._held: Counter[str | bytes] = Counter()
         self._stop: Callable[[], None] | None = None
 
     def name(self) -> str:
@@ -56,38 +59,61 @@ class Parked:
 
     async def ask(self, session: Session, back: Back, method: str, params: dict[str, Any]) -> dict[str, Any]:
         """The client's result. Raises `Unanswered` when it is an error or does not come in time."""
-        if len(self._open) >= MOST or self._held[session.nonce] >= SHARE:
-            raise Refusal("too_many_questions")
-        question = f"{self._replica}.{self.name()}"
-        answer: asyncio.Future[dict[str, Any] | None] = asyncio.get_running_loop().create_future()
-        self._open[question] = (session.nonce, answer)
-        self._held[session.nonce] += 1
-        try:
-            async with asyncio.timeout(self._seconds):
-                await back.emit(encode({"jsonrpc": "2.0", "id": question, "method": method, "params": params}))
-                result = await answer
-        except TimeoutError:
-            raise Unanswered from None
-        finally:
-            del self._open[question]
-            self._held[session.nonce] -= 1
-            if not self._held[session.nonce]:
-                del self._held[session.nonce]
+        with self._place(session):
+            question = f"{self._replica}.{self._seal.seal(_QUESTION, b'', self._bound(self._replica, session)).hex()}"
+            answer: asyncio.Future[dict[str, Any] | None] = asyncio.get_running_loop().create_future()
+            self._open[question] = (session.nonce, answer)
+            try:
+                async with asyncio.timeout(self._seconds):
+                    await back.emit(encode({"jsonrpc": "2.0", "id": question, "method": method, "params": params}))
+                    result = await answer
+            except TimeoutError:
+                raise Unanswered from None
+            finally:
+                del self._open[question]
         if result is None:
             raise Unanswered
         return result
 
     async def answer(self, session: Session, question: object, result: dict[str, Any] | None) -> None:
-        """Take an answer to whoever asked; one that nobody waits for, or that is not this session's to give, changes nothing."""
-        if type(question) is not str or len(question) != _REPLICA_DIGITS + 1 + 2 * _NAME_BYTES:
+        """Take an answer to whoever asked; one that nobody waits for, or that is not this session's to give, changes nothing.
+
+        No replica is told of an answer to a question that none of them ever asked this session.
+        """
+        if type(question) is not str or len(question) > _LONGEST:
             return
+        replica, _, sealed = question.partition(".")
         answered = Answered(session.nonce, question, result)
-        replica = question[:_REPLICA_DIGITS]
         if replica == self._replica:
             self._hear(answered)
-        elif all(digit in "0123456789abcdef" for digit in replica):
+        elif self._ours(sealed, self._bound(replica, session)):
             with suppress(Unavailable):
                 await self._bus.publish(_TOPIC + replica, answered)
+
+    @contextmanager
+    def _place(self, session: Session) -> Generator[None]:
+        """One of the places for open questions, which tenants and callers share."""
+        if len(self._open) >= MOST or self._held[session.tenant] >= MOST // 4 or self._held[session.owner] >= SHARE:
+            raise Refusal("too_many_questions")
+        self._held.update((session.tenant, session.owner))
+        try:
+            yield
+        finally:
+            for whose in (session.tenant, session.owner):
+                self._held[whose] -= 1
+                if not self._held[whose]:
+                    del self._held[whose]
+
+    def _ours(self, sealed: str, bound_to: bytes) -> bool:
+        try:
+            self._seal.open(_QUESTION, bytes.fromhex(sealed), bound_to)
+        except (Unsealable, ValueError):
+            return False
+        return True
+
+    @staticmethod
+    def _bound(replica: str, session: Session) -> bytes:
+        return f"{replica}.{session.nonce}".encode()
 
     def open(self) -> None:
         """Hear answers that reached other replicas."""

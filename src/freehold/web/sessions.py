@@ -9,12 +9,10 @@ from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from hashlib import sha256
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
-from msgspec import Struct
 
-from freehold.core.channel import LEVELS, Level
 from freehold.core.principal import Principal
 from freehold.core.refusals import Refusal
 from freehold.kit.clock import Clock
@@ -24,44 +22,14 @@ from freehold.protocol import session as values
 from freehold.protocol.capabilities import Capabilities
 from freehold.protocol.session import Session
 from freehold.web.bus import Bus
+from freehold.web.remarks import Book, Remarks, Told, What, digest
 
 _PURPOSE: Final = "session/1"
 _TOPIC: Final = "freehold.sessions"
 _LONGEST: Final = 1_024
 _KEPT: Final = 10_000
-"""Sessions of which something later is known."""
-MOST_WATCHED: Final = 100
-"""Resources one session may watch."""
+"""Opened ids kept, so that they need not be opened again."""
 _NONCE: Final = 16
-_FIRST_LEVEL: Final[Level] = "info"
-
-
-class Told(Struct, frozen=True, array_like=True):
-    """Something a session said after it began."""
-
-    session: str
-    """Its nonce."""
-    what: Literal["ended", "level", "watch", "unwatch", "cancel"]
-    value: str | int = ""
-
-
-class _Known:
-    __slots__ = ("ended", "level", "watched")
-
-    def __init__(self) -> None:
-        self.ended = False
-        self.level = LEVELS.index(_FIRST_LEVEL)
-        self.watched: set[str] = set()
-
-    def learn(self, told: Told) -> None:
-        if told.what == "ended":
-            self.ended = True
-        elif told.what == "level":
-            self.level = int(told.value)
-        elif told.what == "unwatch":
-            self.watched.discard(str(told.value))
-        elif len(self.watched) < MOST_WATCHED:
-            self.watched.add(str(told.value))
 
 
 class Sessions:
@@ -74,14 +42,22 @@ class Sessions:
         self._now = clock.now
         self._randomness = randomness
         self._opened: OrderedDict[bytes, Session] = OrderedDict()
-        self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._book = Book()
         self._cancels: list[Callable[[str, str | int], None]] = []
-        self._ends: list[Callable[[str], None]] = []
+        self._ends: list[Callable[[str, str], None]] = []
         self._stop: Callable[[], None] | None = None
 
     def begin(self, principal: Principal, revision: str, capabilities: Capabilities, shown: bytes) -> str:
         """The id of a new session: visible ASCII, about 200 characters."""
-        session = Session(revision, capabilities, _owner(principal), self._randomness(_NONCE).hex(), self._now() + values.LASTS, shown)
+        session = Session(
+            revision,
+            capabilities,
+            principal.tenant,
+            _owner(principal),
+            self._randomness(_NONCE).hex(),
+            self._now() + values.LASTS,
+            shown,
+        )
         return base64.urlsafe_b64encode(self._seal.seal(_PURPOSE, values.encode(session))).decode().rstrip("=")
 
     def find(self, value: bytes, principal: Principal) -> Session:
@@ -98,22 +74,27 @@ class Sessions:
 
     def lives(self, session: Session) -> bool:
         """Whether it is neither over nor, as far as this replica has heard, ended."""
-        known = self._known.get(session.nonce)
-        return session.expires_at > self._now() and (known is None or not known.ended)
+        remarks = self._book.of(session.tenant, session.nonce)
+        return session.expires_at > self._now() and (remarks is None or not remarks.ended)
 
     def level(self, session: Session) -> int:
         """The place in `LEVELS` of the mildest message it wants."""
-        known = self._known.get(session.nonce)
-        return LEVELS.index(_FIRST_LEVEL) if known is None else known.level
+        remarks = self._book.of(session.tenant, session.nonce)
+        return Remarks().level if remarks is None else remarks.level
 
-    def watched(self, session: Session) -> frozenset[str]:
-        """URIs of the resources it watches."""
-        known = self._known.get(session.nonce)
-        return frozenset() if known is None else frozenset(known.watched)
+    def watches(self, session: Session, uri: str) -> bool:
+        """Whether it watches that resource."""
+        remarks = self._book.of(session.tenant, session.nonce)
+        return remarks is not None and bool(remarks.watched) and digest(uri) in remarks.watched
 
-    async def say(self, session: Session, what: Literal["ended", "level", "watch", "unwatch", "cancel"], value: str | int = "") -> None:
+    def watching(self, session: Session) -> int:
+        """How many resources it watches."""
+        remarks = self._book.of(session.tenant, session.nonce)
+        return 0 if remarks is None else len(remarks.watched)
+
+    async def say(self, session: Session, what: What, value: str | int = "") -> None:
         """Remember it here and tell the other replicas."""
-        told = Told(session.nonce, what, value)
+        told = Told(session.tenant, session.nonce, what, value)
         self._hear(told)
         with suppress(Unavailable):
             await self._bus.publish(_TOPIC, told)
@@ -122,8 +103,8 @@ class Sessions:
         """Call `heard` with a session's nonce and the id of a request it wants cancelled."""
         self._cancels.append(heard)
 
-    def on_end(self, heard: Callable[[str], None]) -> None:
-        """Call `heard` with the nonce of a session that its client has ended, at whichever replica; perhaps twice."""
+    def on_end(self, heard: Callable[[str, str], None]) -> None:
+        """Call `heard` with the tenant and the nonce of a session that its client has ended, at whichever replica; perhaps twice."""
         self._ends.append(heard)
 
     def open(self) -> None:
@@ -154,13 +135,9 @@ class Sessions:
             for heard in self._cancels:
                 heard(told.session, told.value)
             return
-        known = self._known.pop(told.session, None) or _Known()
-        self._known[told.session] = known
-        if len(self._known) > _KEPT:
-            self._known.popitem(last=False)
-        known.learn(told)
-        for over in self._ends if known.ended else ():
-            over(told.session)
+        if self._book.learn(told).ended:
+            for over in self._ends:
+                over(told.tenant, told.session)
 
 
 def _owner(principal: Principal) -> bytes:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol, cast
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from freehold.core.principal import Principal
 from freehold.core.refusals import Refusal
@@ -22,7 +23,8 @@ from freehold.protocol.wire import encode, is_object
 from freehold.web.channels import undeclared
 from freehold.web.edges import Headers
 from freehold.web.notices import Notice, Notices
-from freehold.web.sessions import MOST_WATCHED, Sessions
+from freehold.web.remarks import MOST_WATCHED
+from freehold.web.sessions import Sessions
 from freehold.web.sse import KEEP_ALIVE
 from freehold.web.turn import Back, Stream, Turn
 
@@ -30,6 +32,8 @@ SHARE: Final = 64
 """Streams one caller may have open."""
 _LOOK: Final = 0.25
 """Seconds between looks for silent streams."""
+_LONGEST_TASK: Final = 64
+_LONGEST_FILTER: Final = 32_768
 _AT_ONCE: Final = 100
 """Streams looked at together, so that no call waits for thousands of comments; more when that would not do."""
 
@@ -72,10 +76,11 @@ class Wanted(Struct, frozen=True):
 class _Open:
     """One open stream."""
 
-    __slots__ = ("due_at", "ended", "marks", "principal", "session", "shown", "silent", "stirred", "wanted")
+    __slots__ = ("caller", "due_at", "ended", "marks", "principal", "session", "shown", "silent", "stirred", "wanted")
 
     def __init__(self, principal: Principal, session: Session | None, wanted: Wanted, shown: Shown) -> None:
         self.principal = principal
+        self.caller = (principal.tenant, principal.subject, principal.client)
         self.session = session
         self.wanted = wanted
         self.shown = shown
@@ -117,6 +122,7 @@ class Streams:
         self._sessions = sessions
         self._results = results
         self._monotonic = clock.monotonic
+        self._now = clock.now
         self._most = most
         self._tasks = tasks
         self._keep_alive = keep_alive
@@ -173,11 +179,7 @@ class Streams:
         """Tell those whose own view is another than before, and nobody else."""
         for streams in self._open.values():
             for one in streams:
-                shown = self._catalog.shown(one.principal)
-                for kind, then, now in zip(_MEMBERS, _digests(one.shown), _digests(shown), strict=True):
-                    if then != now and kind in one.wanted.lists:
-                        one.mark(kind)
-                one.shown = shown
+                self._show(one)
 
     def task_changed(self, tenant: str, task: str) -> None:
         """Tell those who follow the task."""
@@ -216,14 +218,13 @@ class Streams:
         return one
 
     def _over(self, one: _Open) -> None:
-        principal = one.principal
-        caller = (principal.tenant, principal.subject, principal.client)
+        caller = one.caller
         one.ended = True
         del self._waiting[one]
-        mine = self._open[principal.tenant]
+        mine = self._open[caller[0]]
         del mine[one]
         if not mine:
-            del self._open[principal.tenant]
+            del self._open[caller[0]]
         self._held[caller] -= 1
         if not self._held[caller]:
             del self._held[caller]
@@ -253,8 +254,25 @@ class Streams:
         try:
             principal = await self._identity.principal(headers)
         except Refusal as refusal:
-            return refusal.code == "identity_unavailable"
-        return principal.tenant == one.principal.tenant and principal.subject == one.principal.subject
+            return refusal.code == "identity_unavailable" and one.principal.expires_at > self._now()
+        if principal.tenant != one.principal.tenant or principal.subject != one.principal.subject:
+            return False
+        self._seen_as(one, principal)
+        return True
+
+    def _seen_as(self, one: _Open, principal: Principal) -> None:
+        """Who is calling may see more or less than before: another scope, another list of tools."""
+        one.principal = principal
+        self._show(one)
+        if one.wanted.uris:
+            one.wanted = replace(one.wanted, uris=frozenset(uri for uri in one.wanted.uris if self._sees(principal, uri)))
+
+    def _show(self, one: _Open) -> None:
+        shown = self._catalog.shown(one.principal)
+        for kind, then, now in zip(_MEMBERS, _digests(one.shown), _digests(shown), strict=True):
+            if then != now and kind in one.wanted.lists:
+                one.mark(kind)
+        one.shown = shown
 
     async def _message(self, one: _Open, mark: Mark, meta: dict[str, Any] | None) -> bytes | None:
         kind, name = mark
@@ -276,11 +294,10 @@ class Streams:
             one.stirred.set()
         self._looking = asyncio.get_running_loop().call_later(_LOOK, self._look) if self._waiting else None
 
-    def _session_ended(self, nonce: str) -> None:
-        for streams in self._open.values():
-            for one in streams:
-                if one.session is not None and one.session.nonce == nonce:
-                    one.end()
+    def _session_ended(self, tenant: str, nonce: str) -> None:
+        for one in self._open.get(tenant, ()):
+            if one.session is not None and one.session.nonce == nonce:
+                one.end()
 
     # what they are told
 
@@ -291,7 +308,7 @@ class Streams:
                 if notice.kind != "resource":
                     if notice.kind in one.wanted.lists:
                         one.mark(notice.kind)
-                elif notice.uri in one.wanted.uris or (one.session is not None and notice.uri in self._sessions.watched(one.session)):
+                elif notice.uri in one.wanted.uris or (one.session is not None and self._sessions.watches(one.session, notice.uri)):
                     one.mark("resource", notice.uri)
 
     def _honoured(self, turn: Turn, principal: Principal, asked: object) -> Wanted:
@@ -302,7 +319,7 @@ class Streams:
         has = {"tools": True, "prompts": offered.prompts, "resources": offered.resources}
         lists = frozenset(kind for kind, member in _MEMBERS.items() if has[kind] and _flag(asked, member))
         uris = [uri for uri in _texts(asked, "resourceSubscriptions") if self._sees(principal, uri)]
-        tasks = _texts(asked, "taskIds")
+        tasks = [task for task in _texts(asked, "taskIds") if len(task) <= _LONGEST_TASK]
         if tasks and not turn.capabilities.tasks:
             raise undeclared({"extensions": {TASKS: {}}})
         return Wanted(lists, frozenset(uris), frozenset(tasks if self._tasks is not None else ()))
@@ -323,8 +340,11 @@ def _texts(asked: dict[str, Any], member: str) -> list[str]:
     value: object = asked.get(member, [])
     found = cast("list[object]", value) if isinstance(value, list) else [None]
     texts = [one for one in found if type(one) is str]
-    if len(texts) != len(found) or len(texts) > MOST_WATCHED:
-        raise wire.Fault("invalid_params", f"params.notifications.{member} must be a list of {MOST_WATCHED} texts at most")
+    if len(texts) != len(found) or len(texts) > MOST_WATCHED or sum(map(len, texts)) > _LONGEST_FILTER:
+        raise wire.Fault(
+            "invalid_params",
+            f"params.notifications.{member} must be a list of {MOST_WATCHED} texts of {_LONGEST_FILTER} characters at most",
+        )
     return texts
 
 

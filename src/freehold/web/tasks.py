@@ -30,9 +30,10 @@ _INTERNAL: Final = -32603
 class TaskMethods:
     """The methods of one server, for clients that declare the extension on the request itself."""
 
-    def __init__(self, tasks: Tasks, results: Results) -> None:
-        """`results` knows how this server names itself."""
+    def __init__(self, tasks: Tasks, results: Results, *, admit: Callable[[Principal], Awaitable[None]]) -> None:
+        """`results` knows how this server names itself; `admit` holds a caller to the rate of his plan."""
         self._tasks = tasks
+        self._admit = admit
         self._meta = {revisions.SERVER_INFO_KEY: results.server}
         self._nothing = results.nothing(modern=True)
 
@@ -43,7 +44,9 @@ class TaskMethods:
 
     async def get(self, turn: Turn, principal: Principal, params: dict[str, Any]) -> bytes:
         """tasks/get: the task, with its result, its error or its open questions."""
-        task = await self._tasks.get(principal, _named(turn, params))
+        task_id = _named(turn, params)
+        await self._admit(principal)
+        task = await self._tasks.get(principal, task_id)
         return wire.encode({"resultType": "complete", **detailed(task), "_meta": self._meta})
 
     async def update(self, turn: Turn, principal: Principal, params: dict[str, Any]) -> bytes:
@@ -52,6 +55,7 @@ class TaskMethods:
         answers: object = params.get("inputResponses")
         if not wire.is_object(answers):
             raise wire.Fault("invalid_params", "params.inputResponses must be an object")
+        await self._admit(principal)
         task = await self._tasks.get(principal, task_id)
         given = {ask.key: checked(ask, answers[ask.key]) for ask in task.asks if ask.key in answers}
         if given:
@@ -60,7 +64,9 @@ class TaskMethods:
 
     async def cancel(self, turn: Turn, principal: Principal, params: dict[str, Any]) -> bytes:
         """tasks/cancel: no more of it is wanted; nothing happens to one that has ended."""
-        await self._tasks.cancel(principal, _named(turn, params))
+        task_id = _named(turn, params)
+        await self._admit(principal)
+        await self._tasks.cancel(principal, task_id)
         return self._nothing
 
     async def begin(
@@ -165,6 +171,8 @@ def _refused(refusal: Refusal) -> Finished:
 
 class _Way:
     """A task's channel for one client: asks only what the client declared it can be asked and has not answered already."""
+
+    parks = True
 
     def __init__(self, channel: Channel, onward: ModernChannel, declared: Capabilities) -> None:
         self._channel = channel

@@ -68,6 +68,12 @@ class Limits:
                 await asyncio.shield(self._give_back(windows))
         return replace(outcome, units=1) if charged else outcome
 
+    async def admit(self, principal: Principal) -> None:
+        """Hold a request that is no call to the plan's rate; it uses up no quota. Raises `Refusal`."""
+        allowed = self._allowance(principal)
+        if allowed.buckets:
+            await self._reserve(principal.tenant, allowed, ())
+
     def _allowance(self, principal: Principal) -> Allowance:
         key = (principal.tenant, principal.plan)
         known = self._today.get(key)

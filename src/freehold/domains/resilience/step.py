@@ -2,9 +2,14 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from msgspec.structs import replace
 
 from freehold.core.call import Call, Next, Outcome
-from freehold.core.channel import Channel
+from freehold.core.channel import Ask, Channel
 from freehold.core.refusals import Refusal
 from freehold.kit.overdue import Overdue
 
@@ -27,8 +32,11 @@ class Resilience:
         mine = (source, call.principal.tenant)
         if self._flying[source] >= self._limit or self._mine[mine] >= self._share:
             raise Refusal("overloaded", retry_after=1)
-        self._flying[source] += 1
-        self._mine[mine] += 1
+        self._take(mine)
+        landing = None
+        if call.channel.parks:
+            landing = _Landing(call.channel, partial(self._release, mine), partial(self._take, mine))
+            call = replace(call, channel=landing)
         flight = _Flight(self._overdue, call.deadline, call.channel)
         self._overdue.begin(flight, call.deadline)
         try:
@@ -39,15 +47,60 @@ class Resilience:
             raise
         finally:
             self._overdue.end(flight)
-            self._flying[source] -= 1
+            if landing is not None:
+                landing.over()
             self._release(mine)
 
+    def _take(self, mine: tuple[str, str]) -> None:
+        self._flying[mine[0]] += 1
+        self._mine[mine] += 1
+
     def _release(self, mine: tuple[str, str]) -> None:
+        self._flying[mine[0]] -= 1
         left = self._mine[mine] - 1
         if left:
             self._mine[mine] = left
         else:
             del self._mine[mine]
+
+
+class _Landing:
+    """The way back of a call that may wait for its client: while it waits it is not in flight, for a person may take minutes.
+
+    What it comes back to may be full; it has begun, so it goes on all the same.
+    """
+
+    parks = True
+
+    def __init__(self, channel: Channel, land: Callable[[], None], start: Callable[[], None]) -> None:
+        self._channel = channel
+        self._land = land
+        self._start = start
+        self._open = 0
+        self._over = False
+        self.progress = channel.progress
+        self.log = channel.log
+        self.can = channel.can
+        self.notice = channel.notice
+        self.waited = channel.waited
+
+    async def ask(self, asks: Sequence[Ask]) -> Mapping[str, Any]:
+        """As the call's own. A function may ask several at once; the first lands it, the last starts it again."""
+        if not self._open and not self._over:
+            self._land()
+        self._open += 1
+        try:
+            return await self._channel.ask(asks)
+        finally:
+            self._open -= 1
+            if not self._open and not self._over:
+                self._start()
+
+    def over(self) -> None:
+        """The call has ended, perhaps with a question still open."""
+        if self._open:
+            self._start()
+        self._over = True
 
 
 class _Flight:

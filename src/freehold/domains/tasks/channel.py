@@ -10,6 +10,8 @@ from freehold.domains.tasks.questions import Questions
 class TaskChannel:
     """One task's. Progress and log messages do not exist for tasks (SEP-2663); notices are for whoever begins the task to pass on."""
 
+    parks = True
+
     def __init__(self, questions: Questions, post: Callable[[Sequence[Ask]], Awaitable[None]]) -> None:
         """`post` puts questions into the row, or raises `Unanswered` when nobody will ever see them there."""
         self._questions = questions

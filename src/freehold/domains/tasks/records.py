@@ -18,6 +18,8 @@ from freehold.kit.json import encode
 
 LOST_AFTER: Final = 30.0
 """Seconds without a sign of life after which a process counts as dead."""
+KEPT: Final = 50
+"""Tasks one owner may have in all, for each that may run: rows are made before any limit looks at the call."""
 
 _PURPOSE: Final = "task"
 _SAME: Final = ("subject", "what", "call_id", "status", "created_at", "updated_at", "ttl_ms", "poll_ms", "runner", "beat_at")
@@ -36,10 +38,11 @@ class Records:
         self._seal = seal
 
     async def add(self, task: Task, *, most: int) -> bool:
-        """Keep a new task, committed on return; False when as many of its owner's run already."""
+        """Keep a new task, committed on return; False when as many of its owner's run already, or `KEPT` times as many are kept."""
         async with self._db.tenant(task.tenant, write=True) as scope:
             beat_since = task.created_at - LOST_AFTER
-            if await store.count(scope, task.subject, now=task.created_at, beat_since=beat_since) >= most:
+            running, kept = await store.count(scope, task.subject, now=task.created_at, beat_since=beat_since)
+            if running >= most or kept >= most * KEPT:
                 return False
             await store.add(scope, self._closed(task))
         return True

@@ -60,12 +60,10 @@ async def change(scope: Scope, kept: Kept) -> None:
     await scope.run(update(tasks).where(tasks.c.task_id == kept.task_id).values(values))
 
 
-async def count(scope: Scope, subject: str, *, now: float, beat_since: float) -> int:
-    """How many of the subject's tasks run on a living process."""
-    statement = select(func.count()).select_from(tasks)
-    alive = and_(_RUNS, tasks.c.expires_at > now, tasks.c.beat_at >= beat_since)
-    row = await scope.one(statement.where(tasks.c.subject == subject, alive))
-    return 0 if row is None else int(row[0])
+async def count(scope: Scope, subject: str, *, now: float, beat_since: float) -> tuple[int, int]:
+    """How many of the subject's tasks run on a living process, and how many there are."""
+    kept = and_(tasks.c.subject == subject, tasks.c.expires_at > now)
+    return await _count(scope, and_(kept, _RUNS, tasks.c.beat_at >= beat_since)), await _count(scope, kept)
 
 
 async def beat(scope: Scope, runner: str, now: float) -> list[Kept]:
@@ -95,6 +93,11 @@ async def _fail(scope: Scope, which: ColumnElement[bool], now: float) -> list[Ch
     statement = update(tasks).where(_RUNS, which).values(values)
     rows = await scope.all(statement.returning(tasks.c.tenant_id, tasks.c.subject, tasks.c.task_id))
     return [Changed(*row) for row in rows]
+
+
+async def _count(scope: Scope, which: ColumnElement[bool]) -> int:
+    row = await scope.one(select(func.count()).select_from(tasks).where(which))
+    return 0 if row is None else int(row[0])
 
 
 def _named(subject: str, task_id: str, now: float) -> ColumnElement[bool]:

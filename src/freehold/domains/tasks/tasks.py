@@ -17,7 +17,7 @@ from freehold.core.refusals import Refusal
 from freehold.domains.tasks import model
 from freehold.domains.tasks.model import Changed, Task, Terms, Work
 from freehold.domains.tasks.news import News
-from freehold.domains.tasks.records import LOST_AFTER, Records
+from freehold.domains.tasks.records import KEPT, LOST_AFTER, Records
 from freehold.domains.tasks.runs import Runs
 from freehold.kit.clock import Clock
 from freehold.kit.crypto import Seal
@@ -80,7 +80,8 @@ class Tasks:
             with _reached():
                 begun = await self._runs.begin(task, work, most=self._terms.per_principal)
         if not begun:
-            raise Refusal("too_many_tasks", limit=self._terms.per_principal, retry_after=self._terms.poll_ms / 1000)
+            most = self._terms.per_principal
+            raise Refusal("too_many_tasks", limit=most, kept=most * KEPT, retry_after=self._terms.poll_ms / 1000)
         return task
 
     async def get(self, principal: Principal, task_id: str) -> Task:
@@ -105,7 +106,8 @@ class Tasks:
 
     async def cancel(self, principal: Principal, task_id: str) -> None:
         """End it, wherever it runs; an ended task stays as it is. Raises `Refusal("unknown_task")`."""
-        await self._change(principal, task_id, partial(model.cancelled, at=self._clock.now()))
+        if (await self.get(principal, task_id)).running:  # what changes nothing must not keep others from writing
+            await self._change(principal, task_id, partial(model.cancelled, at=self._clock.now()))
 
     def watch(self, heard: Callable[[Changed], None]) -> None:
         """Call `heard` on the event loop when a task of any replica has changed; may be lost. It must not raise."""
