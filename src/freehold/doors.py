@@ -87,38 +87,16 @@ class Doors:
             if local is None
             else Anyone(local, resource=settings.resource)
         )
-        replica = rooms.randomness(8).hex()
-        bus = Bus(rooms.state, rooms.seal)
-        self.notices = Notices(bus)
-        self.sessions = Sessions(rooms.seal, bus, clock=rooms.clock, randomness=rooms.randomness)
-        self.parked = Parked(bus, rooms.seal, replica=replica, randomness=rooms.randomness, seconds=settings.answer_seconds)
-        self.sessions.on_end(lambda _tenant, session: self.parked.give_up(session))
         tasks = TaskMethods(rooms.tasks, self.results, admit=rooms.admit)
-        self.streams = Streams(
-            catalog=rooms.catalog,
-            identity=self._identity,
-            notices=self.notices,
-            sessions=self.sessions,
-            results=self.results,
-            clock=rooms.clock,
-            most=settings.stream_cap,
-            tasks=tasks,
-        )
-        rooms.metrics.gauge("freehold_open_streams", "Streams open for clients.", lambda: float(self.streams.count))
-        rooms.tasks.watch(lambda changed: self.streams.task_changed(changed.tenant, changed.task_id))
-        calling = Calling(
-            calls=rooms.calls,
-            catalog=rooms.catalog,
-            results=self.results,
-            ways=Ways(parked=self.parked, sessions=self.sessions, notices=self.notices, monotonic=rooms.clock.monotonic),
-            tasks=tasks,
-            seal=rooms.seal,
-            clock=rooms.clock,
-            ids=rooms.ids,
-            task_seconds=settings.task_seconds,
-        )
+        self._between()
+        self.streams = self._streams(tasks)
         self.methods = Methods(
-            catalog=rooms.catalog, results=self.results, sessions=self.sessions, calling=calling, more=(self.streams, tasks), tasks=True
+            catalog=rooms.catalog,
+            results=self.results,
+            sessions=self.sessions,
+            calling=self._calling(tasks),
+            more=(self.streams, tasks),
+            tasks=True,
         )
         self._edges = Edges(
             hosts=_hosts(settings),
@@ -128,6 +106,52 @@ class Doors:
         )
         self.table = Table(methods=self.methods, sessions=self.sessions, parked=self.parked, streams=self.streams, meter=rooms.metrics)
         self._websocket = WebSocketDoor(self.table, edges=self._edges, identity=self._identity, most=settings.stream_cap)
+
+    def _between(self) -> None:
+        """What replicas tell each other, and who listens to it."""
+        rooms, bus = self._rooms, Bus(self._rooms.state, self._rooms.seal)
+        replica = rooms.randomness(8).hex()
+        self.notices = Notices(bus)
+        self.sessions = Sessions(rooms.seal, bus, clock=rooms.clock, randomness=rooms.randomness)
+        self.parked = Parked(bus, rooms.seal, replica=replica, randomness=rooms.randomness, seconds=self._settings.answer_seconds)
+        self.sessions.on_end(lambda _tenant, session: self.parked.give_up(session))
+
+    def _streams(self, tasks: TaskMethods) -> Streams:
+        rooms = self._rooms
+        streams = Streams(
+            catalog=rooms.catalog,
+            identity=self._identity,
+            notices=self.notices,
+            sessions=self.sessions,
+            results=self.results,
+            clock=rooms.clock,
+            most=self._settings.stream_cap,
+            tasks=tasks,
+        )
+        rooms.metrics.gauge("freehold_open_streams", "Streams open for clients.", lambda: float(streams.count))
+        rooms.tasks.watch(lambda changed: streams.task_changed(changed.tenant, changed.task_id))
+        return streams
+
+    def _calling(self, tasks: TaskMethods) -> Calling:
+        rooms = self._rooms
+        ways = Ways(
+            parked=self.parked,
+            sessions=self.sessions,
+            notices=self.notices,
+            monotonic=rooms.clock.monotonic,
+            seen=rooms.state.seen,
+        )
+        return Calling(
+            calls=rooms.calls,
+            catalog=rooms.catalog,
+            results=self.results,
+            ways=ways,
+            tasks=tasks,
+            seal=rooms.seal,
+            clock=rooms.clock,
+            ids=rooms.ids,
+            task_seconds=self._settings.task_seconds,
+        )
 
     @property
     def sockets(self) -> Mapping[str, Any]:

@@ -188,6 +188,25 @@ async def test_a_state_expires(plain: Settings) -> None:
         assert ran == []
 
 
+async def test_answers_are_acted_on_once(settings: Settings) -> None:
+    """A state whose answers a tool has taken is refused on every replica, so that a confirmation cannot be replayed; asking again works."""
+    ran: list[str] = []
+    async with AsyncExitStack() as stack:
+        one = await stack.enter_async_context(featured(settings, ran))
+        other = await stack.enter_async_context(featured(settings, ran, tenants=()))
+        other.tokens.update(one.tokens)
+        params = again(await ask(one, "ask_name"), {"user_name": ANNA})
+        assert (await ask(one, "ask_name", arguments={"unknown": 1}, **params)).status == 400
+        assert "Hello, Anna!" in (await ask(one, "ask_name", **params)).text
+        for replica in (one, other) if settings.state_url.get_secret_value() != "memory:" else (one,):
+            replayed = await ask(replica, "ask_name", **params)
+            assert (replayed.status, replayed.json["error"]["code"]) == (400, -32602)
+        assert ran == ["accept"]
+        fresh = again(await ask(one, "ask_name"), {"user_name": ANNA})
+        assert "Hello, Anna!" in (await ask(one, "ask_name", **fresh)).text
+    assert ran == ["accept", "accept"]
+
+
 async def test_any_replica_continues_a_call(settings: Settings) -> None:
     """The question was asked by one replica and the answer goes to another one: the state holds all there is."""
     ran: list[str] = []

@@ -170,3 +170,24 @@ async def test_a_waiting_call_shows_that_it_lives(plain: Settings) -> None:
             clock.advance(15.0)
             line = await asyncio.wait_for(stream.answer.content.readline(), 3)
         assert line.startswith(b":")
+
+
+async def test_progress_is_limited_in_rate(plain: Settings) -> None:
+    """A tool that reports ten thousand steps at once is heard now and then, in order, and its last step always."""
+    app = Freehold()
+
+    @app.tool(read_only=True)
+    async def rush(context: Context) -> str:
+        """Report far too often."""
+        for step in range(1, 10_001):
+            await context.progress(step, 10_000)
+        return "done"
+
+    async with served(plain, functions=[app.functions], clock=HandClock()) as server:
+        await server.tenant("acme")
+        said = messages((await call(server, "rush", {"progressToken": 1})).body)
+    steps = [message["params"]["progress"] for message in said[:-1]]
+    assert 2 < len(steps) < 100
+    assert steps == sorted(steps)
+    assert steps[-1] == 10_000
+    assert "done" in said[-1]["result"]["content"][0]["text"]

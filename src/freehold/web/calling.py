@@ -176,16 +176,17 @@ class Calling:
             return ModernChannel(turn, principal.tenant, self._ways, {})
         if "requestState" not in params and "inputResponses" not in params:
             return ModernChannel(turn, principal.tenant, self._ways, _NO_ANSWERS)
-        state: object = params.get("requestState")
         responses = _object(params, "inputResponses")
-        if state is not None:
-            opened = self._opened(state, _bound(principal, method, name, arguments))
-            responses = {**opened.answers, **{key: responses[key] for key in opened.asked if key in responses}}
-        return ModernChannel(turn, principal.tenant, self._ways, responses)
-
-    def _opened(self, state: object, bound_to: bytes) -> rounds.Round:
+        state: object = params.get("requestState")
+        if state is None:
+            return ModernChannel(turn, principal.tenant, self._ways, responses)
         if type(state) is not str or len(state) > rounds.LONGEST:
             raise Refusal("invalid_state")
+        opened = self._opened(state, _bound(principal, method, name, arguments))
+        responses = {**opened.answers, **{key: responses[key] for key in opened.asked if key in responses}}
+        return ModernChannel(turn, principal.tenant, self._ways, responses, state)
+
+    def _opened(self, state: str, bound_to: bytes) -> rounds.Round:
         try:
             sealed = base64.b64decode(state, altchars=b"-_", validate=True)
             opened = rounds.decode(self._seal.open(_STATE, sealed, bound_to))

@@ -2,7 +2,8 @@
 
 2026-07-28 asks by ending the call and being called again; the 2025 revisions ask by a request on the stream and wait."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from hashlib import sha256
 from typing import Any, Final, Literal, NoReturn, cast
 
 from msgspec import Struct
@@ -11,13 +12,16 @@ from msgspec.structs import replace
 from freehold.core.channel import LEVELS, Ask, InputRequired, Kind, Level, Unanswered
 from freehold.core.refusals import Refusal
 from freehold.domains.guard.arguments import validator
-from freehold.protocol import capabilities, revisions
+from freehold.kit.errors import Unavailable
+from freehold.protocol import capabilities, revisions, rounds
 from freehold.protocol.wire import encode, is_object
 from freehold.web.notices import Notice, Notices
 from freehold.web.parked import Parked
 from freehold.web.sessions import Sessions
 from freehold.web.turn import Turn
 
+_PROGRESS_AT_ONCE: Final = 50
+_PROGRESS_A_SECOND: Final = 20.0
 _NO_LEVEL: Final = len(LEVELS)
 _ACTIONS: Final = ("accept", "decline", "cancel")
 _NO_ELICITATION: Final = frozenset({"2025-03-26"})
@@ -31,12 +35,14 @@ class Ways(Struct, frozen=True, kw_only=True):
     sessions: Sessions
     notices: Notices
     monotonic: Callable[[], float]
+    seen: Callable[[str, float], Awaitable[bool]]
+    """Whether a key was seen in the last so many seconds; marks it as seen. May raise `Unavailable`."""
 
 
 class _Channel:
     """What both eras share."""
 
-    __slots__ = ("_done", "_tenant", "_turn", "_ways")
+    __slots__ = ("_done", "_sent", "_started", "_tenant", "_turn", "_ways")
 
     def __init__(self, turn: Turn, tenant: str, ways: Ways) -> None:
         """One per call."""
@@ -44,11 +50,15 @@ class _Channel:
         self._tenant = tenant
         self._ways = ways
         self._done: float | None = None
+        self._started = 0.0
+        self._sent = 0
 
     async def progress(self, done: float, total: float | None, message: str | None) -> None:
-        """Only with a token, and only forward (basic/utilities/progress)."""
+        """Only with a token, only forward, and not too often; the last step is always told (basic/utilities/progress)."""
         token: object = self._turn.meta.get("progressToken")
         if type(token) not in {str, int} or self._turn.back is None or (self._done is not None and done <= self._done):
+            return
+        if self._too_often() and (total is None or done < total):
             return
         self._done = done
         said: dict[str, Any] = {"progressToken": token, "progress": done}
@@ -57,6 +67,15 @@ class _Channel:
         if message:
             said["message"] = message
         await self._emit("notifications/progress", said)
+
+    def _too_often(self) -> bool:
+        now = self._ways.monotonic()
+        if not self._sent:
+            self._started = now
+        if self._sent >= _PROGRESS_AT_ONCE + (now - self._started) * _PROGRESS_A_SECOND:
+            return True
+        self._sent += 1
+        return False
 
     async def log(self, level: Level, data: Any, logger: str | None) -> None:
         """Only what the client wants to hear (server/utilities/logging)."""
@@ -90,15 +109,18 @@ def undeclared(required: dict[str, Any]) -> Refusal:
 class ModernChannel(_Channel):
     """2026-07-28. Answers came with the request, or come with the next one."""
 
-    __slots__ = ("answers",)
+    __slots__ = ("_state", "answers")
     parks = False
 
-    def __init__(self, turn: Turn, tenant: str, ways: Ways, answers: Mapping[str, Any]) -> None:
-        """`answers` by key, not yet checked."""
+    def __init__(self, turn: Turn, tenant: str, ways: Ways, answers: Mapping[str, Any], state: str = "") -> None:
+        """`answers` by key, not yet checked; `state` is the requestState they came with."""
         self._turn = turn
         self._tenant = tenant
         self._ways = ways
         self._done = None
+        self._started = 0.0
+        self._sent = 0
+        self._state = state
         self.answers = answers
 
     async def ask(self, asks: Sequence[Ask]) -> Mapping[str, Any]:
@@ -110,7 +132,23 @@ class ModernChannel(_Channel):
                 raise undeclared(required)
         if missing:
             raise InputRequired(missing)
+        await self.use()
         return {one.key: checked(one, self.answers[one.key]) for one in asks}
+
+    async def use(self) -> None:
+        """The answers are about to be acted on, which one requestState allows once: a confirmation is not to be replayed.
+
+        Not before, so that a call refused on its way here can be made again. Raises `Refusal("invalid_state")`.
+        """
+        state, self._state = self._state, ""
+        if not state:
+            return
+        try:
+            used = await self._ways.seen(f"round:{sha256(state.encode()).hexdigest()[:32]}", rounds.LASTS)
+        except Unavailable:
+            raise Refusal("state_unavailable", retry_after=1) from None
+        if used:
+            raise Refusal("invalid_state")
 
     def can(self, ask: Ask) -> bool:
         """Whether the client declared it with this request."""

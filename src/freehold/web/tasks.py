@@ -177,6 +177,7 @@ class _Way:
     def __init__(self, channel: Channel, onward: ModernChannel, declared: Capabilities) -> None:
         self._channel = channel
         self._given = onward.answers
+        self._use = onward.use
         self._declared = declared
         self.progress = channel.progress
         self.log = channel.log
@@ -195,4 +196,6 @@ class _Way:
             if required is not None:
                 raise undeclared(required)
         given = {ask.key: checked(ask, self._given[ask.key]) for ask in asks if ask not in left}
+        if given:
+            await self._use()
         return {**given, **await self._channel.ask(left)} if left else given

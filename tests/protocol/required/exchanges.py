@@ -64,8 +64,7 @@ MRTR: Final[tuple[Requirement, ...]] = (
         "MRTR-12",
         "requestState",
         "Where a state may be used once only, the server sees to it.",
-        deviation="A state does nothing by itself: it repeats answers to a call that runs again whole, through limits, guard and ledger. "
-        "Replaying it is calling the tool again with the same arguments, which its caller may do anyway.",
+        "test_mrtr.py::test_answers_are_acted_on_once",
     ),
 )
 

@@ -242,8 +242,7 @@ PROG: Final[tuple[Requirement, ...]] = (
         "PROG-04",
         "Implementation Notes",
         "Progress is limited in rate.",
-        deviation="How often a call reports is its function's choice; each message waits for room on its way, "
-        "so a fast reporter is slowed and nothing piles up.",
+        "test_streams.py::test_progress_is_limited_in_rate",
     ),
 )
 
