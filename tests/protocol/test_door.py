@@ -218,6 +218,28 @@ async def test_own_origins_pass(server: Served) -> None:
         assert (await server.modern("server/discover", token=server.tokens["acme"], headers={"origin": origin})).status == 200
 
 
+async def test_a_page_of_an_allowed_origin_can_speak_with_us(server: Served) -> None:
+    """A browser's preflight is answered without a credential, names the headers asked for, and answers carry the origin; refusals too."""
+    page = {"origin": "http://localhost:3000"}
+    wanted = {"access-control-request-method": "POST", "access-control-request-headers": "authorization, mcp-method, mcp-param-region"}
+    asked = await server.request("OPTIONS", "/mcp", headers={**page, **wanted})
+    assert (asked.status, asked.body) == (200, b"")
+    assert asked.headers["access-control-allow-origin"] == page["origin"]
+    assert asked.headers["access-control-allow-headers"] == wanted["access-control-request-headers"]
+    assert "access-control-allow-credentials" not in asked.headers
+    for token in (server.tokens["acme"], None):
+        reply = await server.modern("server/discover", token=token, headers=page)
+        assert reply.status == (200 if token else 401)
+        assert reply.headers["access-control-allow-origin"] == page["origin"]
+        assert "mcp-session-id" in reply.headers["access-control-expose-headers"]
+    foreign = await server.request("OPTIONS", "/mcp", headers={**wanted, "origin": "https://evil.example"})
+    plain = await server.request("OPTIONS", "/mcp", headers=wanted)
+    odd = await server.request("OPTIONS", "/mcp", headers={**page, "access-control-request-headers": "x; y"})
+    assert (foreign.status, plain.status) == (403, 405)
+    assert not {"access-control-allow-origin", "access-control-allow-headers"} & {*foreign.headers, *plain.headers}
+    assert "access-control-allow-headers" not in odd.headers
+
+
 @pytest.mark.parametrize("host", ["evil.example", "localhost:evil", "127.0.0.1.evil.example", "localhost.evil.example:80", ""])
 async def test_foreign_hosts_are_refused(server: Served, host: str) -> None:
     """A host name that is not ours is refused, so a rebound name reaches nothing (TR-24)."""

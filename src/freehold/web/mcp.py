@@ -13,6 +13,7 @@ from freehold.kit.json import NotStrict, strict
 from freehold.kit.overdue import Overdue
 from freehold.protocol import handshake, revisions, wire
 from freehold.protocol.session import Session
+from freehold.web import cors
 from freehold.web.answers import challenge_headers, fault_answer, refusal_answer, send
 from freehold.web.edges import REPEATED, Disconnected, Edges, Headers, Receive, Scope, Send, gather, request_id
 from freehold.web.identity import Identity
@@ -116,6 +117,8 @@ class McpDoor:
         if _STREAM in accept or b"*/*" in accept or b"text/*" in accept:
             turn.back = stream
         self._edges.admit(headers)
+        if b"origin" in headers:
+            stream.extra = (*stream.extra, *cors.headers(headers[b"origin"]))
         if scope["method"] != "POST":
             return await self._other(scope["method"], turn, receive, stream)
         principal = await self._identity.principal(headers)
@@ -206,7 +209,9 @@ class McpDoor:
     # what is not a POST
 
     async def _other(self, method: str, turn: Turn, receive: Receive, stream: EventStream) -> Answer | None:
-        """GET and DELETE are the 2025 revisions' alone."""
+        """GET and DELETE are the 2025 revisions' alone; OPTIONS is a browser's."""
+        if method == "OPTIONS" and b"origin" in turn.headers:
+            return 200, b"", cors.preflight(turn.raw or ())
         version = turn.headers.get(b"mcp-protocol-version")
         old = version is None or version.strip(b" \t").decode("latin-1") in revisions.LEGACY
         if not old or method not in {"GET", "DELETE"}:

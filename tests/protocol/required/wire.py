@@ -96,7 +96,13 @@ HTTP: Final[tuple[Requirement, ...]] = (
         "A web origin that is not ours is refused with 403, a valid token or not.",
         "test_door.py::test_foreign_origins_are_403",
     ),
-    _HTTP.must("HTTP-02", "Security", "Our own origins pass.", "test_door.py::test_own_origins_pass"),
+    _HTTP.must(
+        "HTTP-02",
+        "Security",
+        "Our own origins pass.",
+        "test_door.py::test_own_origins_pass",
+        "test_door.py::test_a_page_of_an_allowed_origin_can_speak_with_us",
+    ),
     _HTTP.should("HTTP-03", "Security", "A host name that is not ours is refused.", "test_door.py::test_foreign_hosts_are_refused"),
     _HTTP.should(
         "HTTP-18",
