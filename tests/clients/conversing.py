@@ -75,6 +75,7 @@ async def converse(open_: Open) -> None:
             said = {"error": described(fault)}
         sys.stdout.write(json.dumps({"id": number, **said}) + "\n")
         sys.stdout.flush()
+    await conversation.does("close", {})
 
 
 def plain(value: Any) -> Any:

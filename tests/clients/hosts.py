@@ -195,7 +195,11 @@ async def _python(program: str | Path, script: str) -> AsyncIterator[asyncio.sub
     finally:
         assert process.stdin is not None
         process.stdin.close()
-        await process.wait()
+        try:
+            await asyncio.wait_for(process.wait(), PATIENCE)
+        except TimeoutError:  # a client that cannot end a connection it has lost; what it was to show it has shown
+            process.kill()
+            await process.wait()
 
 
 def text(result: Mapping[str, Any]) -> str:
