@@ -6,7 +6,7 @@ export VENV PYTHON
 bin := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check serve bench
+.PHONY: help demo test check serve bench fidelity
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -34,3 +34,7 @@ serve: ## Freehold with ./freehold.toml (ARGS="--port 8080"); `freehold init` wr
 bench: ## Freehold beside a raw echo, the official SDK and FastMCP, interleaved (QUICK=1: about a minute)
 	@.ci/environment dev
 	@$(bin)/python -m bench $(if $(QUICK),--quick) $(ARGS)
+
+fidelity: ## do calls arrive as OpenAPI documents ask? (ARGS="FILE|FOLDER... --documents N --calls N --seed S"; alone: our own hard documents)
+	@.ci/environment dev
+	@$(bin)/python -m bench.documents $(ARGS)

@@ -1,84 +1,51 @@
-"""`python -m bench.documents FILE...`: imports each document, calls it through the official client, and judges what arrived.
+"""`python -m bench.documents FILE|FOLDER...`: imports each document, calls it through the official client, and judges what arrived.
 
-Prints a table; the exit code is 1 when a call was not faithful."""
+Prints a table, then the sums; the exit code is 1 when a document crashed or a call was not faithful."""
 
 import argparse
-import json
-import subprocess
 import sys
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+import time
+from contextlib import closing
 from pathlib import Path
 
-from bench.documents.one import Facts, measured
+from bench.documents.many import Workshop, found, sampled, work
+from bench.documents.one import Facts
+from bench.documents.totals import heading, remarks, row, summary
 
-ROOT = Path(__file__).parents[2]
-COLUMNS = ("document", "operations", "tools", "skipped", "list bytes", "largest", "CPU s", "MiB", "calls", "faithful", "faults")
+OWN = Path(__file__).parent / "own"
+"""Measured when nothing is named."""
 
 
 def main() -> int:
-    """0 when every call arrived as its document asks."""
+    """0 when every document was imported or refused, and every call arrived as its document asks."""
     said = arguments()
-    if said.json:
-        print(json.dumps(asdict(measured(said.files[0], calls=said.calls, seed=said.seed))))
+    if said.work:
+        work(said.seed)
         return 0
-    print(line(COLUMNS), line(["---"] * len(COLUMNS)), sep="\n", flush=True)
-    found: list[Facts] = []
-    for document in said.files:
-        found.append(apart(document, said))
-        print(line(cells(found[-1])), flush=True)
-    print("\n".join(["", total(found), "", *(remark for facts in found for remark in remarks(facts))]))
-    return 1 if any(facts.faults for facts in found) else 0
+    began, documents = time.monotonic(), found(said.paths or [OWN])
+    called = sampled(documents, said.documents, said.seed)
+    print(heading(), flush=True)
+    facts: list[Facts] = []
+    with closing(Workshop(said.seed, fresh=not any(path.is_dir() for path in said.paths))) as workshop:
+        for document in documents:
+            facts.append(workshop.measure(document, said.calls if document.name in called else 0))
+            print(row(facts[-1]), flush=True)
+    seconds = time.monotonic() - began
+    print("\n".join(["", *(remark for each in facts for remark in remarks(each)), ""]))
+    print(summary(facts, seconds=seconds, peak_mib=workshop.peak_mib))
+    return 1 if any(each.faults or each.crash for each in facts) else 0
 
 
 def arguments() -> argparse.Namespace:
     """What the command line says."""
     parser = argparse.ArgumentParser(prog="python -m bench.documents", description=__doc__)
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="OpenAPI 3.0/3.1 or Swagger 2.0, JSON or YAML")
-    parser.add_argument("--calls", type=int, default=12, help="tools called per document (12)")
-    parser.add_argument("--seed", type=int, default=1, help="another seed calls other tools with other arguments")
-    parser.add_argument("--json", action="store_true", help="one document in this process, as JSON")
+    add = parser.add_argument
+    add("paths", nargs="*", type=Path, metavar="FILE|FOLDER", help="OpenAPI 3.0/3.1 or Swagger 2.0, JSON or YAML (our own hard document)")
+    add("--documents", type=int, metavar="N", help="call a sample of N documents and import the others only (all are called)")
+    add("--calls", type=int, default=12, metavar="N", help="tools called per document (12); 0 imports only")
+    add("--seed", type=int, default=1, metavar="S", help="another seed calls other documents and tools with other arguments (1)")
+    add("--work", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
-
-
-def apart(document: Path, said: argparse.Namespace) -> Facts:
-    """Measured in a new process, whose memory holds nothing of the documents before."""
-    command = [sys.executable, "-m", "bench.documents", "--json", f"--calls={said.calls}", f"--seed={said.seed}", str(document.resolve())]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
-    if done.returncode:
-        return Facts(document.stem, faults=[("crash", done.stderr[-2000:])])
-    return Facts(**json.loads(done.stdout.splitlines()[-1]))
-
-
-def line(parts: Sequence[str]) -> str:
-    """One line of a Markdown table."""
-    return f"| {' | '.join(parts)} |"
-
-
-def total(found: list[Facts]) -> str:
-    """All documents in one sentence."""
-    calls, faithful = sum(facts.calls for facts in found), sum(facts.faithful for facts in found)
-    faults = Counter(fault for facts in found for fault, _ in facts.faults)
-    return f"{len(found)} documents, {faithful} of {calls} calls faithful; faults: {dict(faults) or 'none'}"
-
-
-def remarks(facts: Facts) -> Iterator[str]:
-    """What stands behind the numbers: why operations were skipped, what went wrong, what was not tried."""
-    if facts.refused:
-        yield f"{facts.document}: {facts.refused}"
-    yield from (f"{facts.document}: {count} skipped because {why}" for why, count in facts.skipped.items())
-    yield from (f"{facts.document}: {what}" for _, what in facts.faults)
-    if facts.ungenerated:
-        yield f"{facts.document}: no arguments found for {facts.ungenerated} of the sampled tools"
-
-
-def cells(facts: Facts) -> list[str]:
-    """What the table shows of one document."""
-    classes = ", ".join(f"{fault} {count}" for fault, count in facts.classes.items()) or "none"
-    numbers = (facts.operations, facts.tools, sum(facts.skipped.values()), facts.list_bytes, facts.largest)
-    costs = (f"{facts.seconds:.2f}", f"{facts.rss_mib:.0f}", f"{facts.calls}", f"{facts.faithful}", classes)
-    return [facts.document, *(f"{number:,}" for number in numbers), *costs]
 
 
 if __name__ == "__main__":

@@ -6,9 +6,13 @@ import json
 import random
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import jsonschema_rs
+from hypothesis import HealthCheck, find, settings
+from hypothesis.errors import HypothesisException
+from hypothesis.strategies import from_regex
 
 Json = dict[str, Any]
 
@@ -165,6 +169,18 @@ class Generator:
             yield begun[1] + "0" * int(begun[2])
         yield from (str(each) for each in (node.get("default"), *node.get("examples", ())) if isinstance(each, str))
         yield from _SHAPED
+        if (simplest := _simplest(node.get("pattern", ""), node.get("minLength", 0))) is not None:
+            yield simplest
+
+
+@lru_cache
+def _simplest(pattern: str, least: int) -> str | None:
+    """The first text a search finds for a pattern, always the same one; None for what Python's patterns cannot say."""
+    plain = settings(database=None, derandomize=True, deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+    try:
+        return find(from_regex(pattern), lambda made: len(made) >= least, settings=plain)
+    except (re.error, HypothesisException, OverflowError):
+        return None
 
 
 def _merged(under: Json, over: Json) -> Json:

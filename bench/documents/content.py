@@ -5,14 +5,16 @@ import email
 import email.policy
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote_plus
+from xml.etree import ElementTree as ET
 
 from bench.documents.given import Arguments, Given, names
 from bench.documents.operations import Described, Parameter
 from bench.documents.recorder import Recorded
-from bench.documents.written import Unfaithful, same, take
+from bench.documents.written import Unfaithful, same, take, text
 
 Fields = Mapping[str, Parameter]
 
@@ -29,6 +31,8 @@ def check_body(described: Described, given: Given, recorded: Recorded) -> None:
     if not described.bodies:
         raise Unfaithful("body_extra", f"the operation has none, {recorded.body[:80]!r} came")
     kind = sent.partition(";")[0].strip().lower()
+    if "*" in kind:
+        raise Unfaithful("content_type", f"the range {sent} was sent as if it were a type")
     fields = next((fields for declared, fields in described.bodies.items() if _covers(declared, kind)), None)
     if fields is None:
         raise Unfaithful("content_type", f"{sent} is none of {list(described.bodies)}")
@@ -48,6 +52,8 @@ def _content(kind: str, fields: Fields, given: Given, recorded: Recorded) -> Non
         _urlencoded(fields, given, recorded.body.decode())
     elif kind.startswith("multipart/"):
         _multipart(fields, given, recorded)
+    elif kind.endswith(("/xml", "+xml")) and not _is_whole(given, recorded.body):
+        _xml(given, recorded.body)
     else:
         _opaque(given, recorded.body)
 
@@ -117,6 +123,30 @@ def _parts(message: Any) -> Iterator[tuple[str, bytes]]:
 
 def _is_part(content: bytes, value: Any, parameter: Parameter) -> bool:
     return content == base64.b64decode(value) if parameter.binary else same(content.decode(), value)
+
+
+def _is_whole(given: Given, body: bytes) -> bool:
+    return len(given.body) == 1 and body.decode(errors="replace") in given.body.values()
+
+
+def _xml(given: Given, body: bytes) -> None:
+    """Every value that was given is the text of an element or an attribute, and nothing else is; which one is not judged."""
+    try:
+        root = ET.fromstring(body)  # noqa: S314  what we wrote ourselves
+    except ET.ParseError:
+        raise Unfaithful("body_wrong", f"{body[:80]!r} is not XML") from None
+    came = [each for element in root.iter() for each in (*element.attrib.values(), *([] if len(element) else [element.text or ""]))]
+    wanted = [text(value) for value in _leaves(given.body)]
+    if Counter(filter(None, came)) != Counter(filter(None, wanted)):
+        raise Unfaithful("body_wrong", f"{given.body!r} arrived as {body[:200]!r}")
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _leaves(each)
+    elif value is not None:
+        yield value
 
 
 def _opaque(given: Given, body: bytes) -> None:

@@ -79,11 +79,12 @@ def _fixed(described: Described, given: Given) -> Iterator[tuple[str, str]]:
     """The query written into the path template."""
     for pair in described.path.partition("#")[0].partition("?")[2].split("&"):
         key, _, value = pair.partition("=")
-        for name in SLOT.findall(value):
-            told = given.parameters.get(("query", name), given.parameters.get(("path", name)))
-            value = value.replace(f"{{{name}}}", text(told))
         if key:
-            yield unquote(key), unquote(value)
+            yield unquote(key), SLOT.sub(lambda found: _told(given, found[1]), unquote(value))
+
+
+def _told(given: Given, name: str) -> str:
+    return text(given.parameters.get(("query", name), given.parameters.get(("path", name))))
 
 
 def _take_query(parameter: Parameter, described: Described, given: Given, pairs: Pairs) -> Pairs:

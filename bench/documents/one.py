@@ -1,4 +1,4 @@
-"""One document, measured in a process of its own: import it, stand Freehold in front of a recorder, list and call as a client does."""
+"""One document: import it, stand Freehold in front of a recorder, list and call as a client does."""
 
 import asyncio
 import gc
@@ -20,14 +20,15 @@ from joserfc.jwk import KeySet
 from bench.documents.arguments import Generator
 from bench.documents.faithful import check
 from bench.documents.operations import Described, load, operations
-from bench.documents.recorder import ANSWER, Recorder, recording
+from bench.documents.recorder import Recorder, recording
+from bench.documents.replies import REPLIES, check_answer
 from bench.documents.written import Unfaithful
 from freehold.app import Application, build
 from freehold.core.refusals import Refusal
 from freehold.demo.loopback import address, serving, take
 from freehold.demo.session import connected
 from freehold.domains.sources.openapi.read import read
-from freehold.domains.sources.openapi.tools import compile_tools
+from freehold.domains.sources.openapi.tools import Compiled, compile_tools
 from freehold.settings import PlanSettings, Settings, SourceSettings
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ MOVED_TO = "/moved/to"
 TENANT = "bench"
 PAGE = 250
 MIB = 1024 * 1024
+NOWHERE = "http://127.0.0.1:1/"
 
 
 @dataclass
@@ -48,8 +50,8 @@ class Facts:
     document: str
     operations: int = 0
     tools: int = 0
-    skipped: dict[str, int] = field(default_factory=dict[str, int])
-    """Reason -> how many."""
+    skipped: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    """Reason, and the operation that was skipped for it."""
     list_bytes: int = 0
     largest: int = 0
     """Bytes of the largest tool."""
@@ -57,10 +59,13 @@ class Facts:
     seconds: float = 0.0
     """Processor time of reading and compiling."""
     rss_mib: float = 0.0
+    sampled: int = 0
     calls: int = 0
     faithful: int = 0
     refused: str = ""
     """Why the document was not imported at all."""
+    crash: str = ""
+    """How the import ended when it neither succeeded nor refused."""
     ungenerated: int = 0
     """Sampled tools no valid arguments were found for."""
     faults: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
@@ -72,36 +77,50 @@ class Facts:
         return dict(Counter(fault for fault, _ in self.faults))
 
 
-def measured(document: Path, *, calls: int, seed: int) -> Facts:
-    """Everything about one document."""
-    facts = Facts(document.stem)
+def measured(document: Path, name: str, *, calls: int, seed: int) -> Facts:
+    """Everything about one document, which the table calls `name`; with no calls, its import only."""
+    facts = Facts(name)
     data = document.read_bytes()
     warm()
     gc.collect()
     before, began = resident(), time.process_time()
     try:
-        compiled = compile_tools(read(data), source="api", base_url="http://127.0.0.1:1/")
+        compiled = imported(data)
     except Refusal as refusal:
         facts.refused = str(refusal)
         return facts
     facts.seconds = time.process_time() - began
     gc.collect()
     facts.rss_mib = (resident() - before) / MIB
-    facts.operations = len(compiled.tools) + len(compiled.skipped)
-    facts.skipped = dict(Counter(skip.why for skip in compiled.skipped))
-    skipped = {skip.operation for skip in compiled.skipped}
-    if not compiled.tools:
-        return facts
+    facts.operations, facts.tools = len(compiled.tools) + len(compiled.skipped), len(compiled.tools)
+    facts.skipped = [(skip.why, skip.operation) for skip in compiled.skipped]
     del compiled
-    asyncio.run(_called(document, facts, skipped, calls, seed))
+    if calls and facts.tools:
+        skipped = elsewhere(data)
+        described = [each for each in operations(load(document), MOVED_TO) if each.label not in skipped]
+        asyncio.run(_called(document, facts, described, calls, seed))
     return facts
+
+
+def imported(data: bytes) -> Compiled:
+    """With the document's own servers where it names some, as an operator imports it who says nothing else."""
+    raw = read(data)
+    try:
+        return compile_tools(raw, source="api")
+    except Refusal:
+        return compile_tools(raw, source="api", base_url=NOWHERE)
+
+
+def elsewhere(data: bytes) -> set[str]:
+    """Operations that cannot be called at a base URL of the operator's choice, because they have a host of their own."""
+    return {skip.operation for skip in compile_tools(read(data), source="api", base_url=NOWHERE).skipped}
 
 
 def warm() -> None:
     """Load what any first import loads, so that the document is charged with its own cost only."""
     parameter = {"name": "a", "in": "query", "schema": {"type": "string", "pattern": "a"}}
     paths = {"/a": {"get": {"parameters": [parameter]}}}
-    compile_tools(read(json.dumps({"openapi": "3.0.0", "paths": paths}).encode()), source="api", base_url="http://127.0.0.1:1/")
+    compile_tools(read(json.dumps({"openapi": "3.0.0", "paths": paths}).encode()), source="api", base_url=NOWHERE)
 
 
 def resident() -> int:
@@ -123,23 +142,24 @@ class _Stand:
     token: str
     audience: str
     keys: KeySet
+    chance: random.Random
 
 
-async def _called(document: Path, facts: Facts, skipped: set[str], calls: int, seed: int) -> None:
-    described = [each for each in operations(load(document), MOVED_TO) if each.label not in skipped]
-    async with _standing(document) as stand:
+async def _called(document: Path, facts: Facts, described: list[Described], calls: int, seed: int) -> None:
+    async with _standing(document, seed) as stand:
         tools = await _listed(stand.client, facts)
         if len(tools) != len(described):
             facts.faults.append(("listing", f"{len(tools)} tools for {len(described)} operations"))
             return
         pairs = list(zip(tools, described, strict=True))
         chosen = random.Random(seed).sample(pairs, min(calls, len(pairs)))  # noqa: S311  a sample, not a secret
+        facts.sampled = len(chosen)
         for tool, operation in chosen:
             await _one(stand, tool, operation, facts, f"{seed} {operation.label}")
 
 
 @asynccontextmanager
-async def _standing(document: Path) -> AsyncIterator[_Stand]:
+async def _standing(document: Path, seed: int) -> AsyncIterator[_Stand]:
     """Freehold in front of a recorder, and a client of one tenant who may call everything."""
     with tempfile.TemporaryDirectory(prefix="freehold-bench-") as folder:
         async with recording() as recorder:
@@ -160,7 +180,8 @@ async def _standing(document: Path) -> AsyncIterator[_Stand]:
                 await application.signing_keys.current("service")  # made at first use, and published from then on
                 published: Any = await application.signing_keys.published("service")
                 async with connected(f"{address(taken)}/mcp", token) as client:
-                    yield _Stand(recorder, client, token, f"http://{place}", KeySet.import_key_set(published))
+                    chance = random.Random(f"{seed} {document.name}")  # noqa: S311  a sample, not a secret
+                    yield _Stand(recorder, client, token, f"http://{place}", KeySet.import_key_set(published), chance)
 
 
 async def _token(application: Application) -> str:
@@ -179,7 +200,7 @@ async def _listed(client: "Client", facts: Facts) -> "list[Tool]":
         if cursor is None:
             break
     sizes = [len(tool.model_dump_json(by_alias=True, exclude_none=True)) for tool in tools]
-    facts.tools, facts.list_bytes, facts.largest = len(tools), sum(sizes) + len(sizes) + 12, max(sizes, default=0)
+    facts.list_bytes, facts.largest = sum(sizes) + len(sizes) + 12, max(sizes, default=0)
     if len({tool.name for tool in tools}) != len(tools):
         facts.faults.append(("listing", "two tools have one name"))
     return tools
@@ -204,6 +225,7 @@ async def _one(stand: _Stand, tool: "Tool", described: Described, facts: Facts, 
 
 
 async def _call(stand: _Stand, tool: "Tool", described: Described, arguments: dict[str, Any]) -> None:
+    reply = stand.recorder.reply = stand.chance.choice(REPLIES)
     try:
         result = await stand.client.call_tool(tool.name, arguments)
     except (RuntimeError, ValueError) as fault:  # what the client says of an answer it cannot accept
@@ -214,8 +236,7 @@ async def _call(stand: _Stand, tool: "Tool", described: Described, arguments: di
         raise Unfaithful("not_sent" if not seen else "repeated", said)
     check(described, tool.input_schema.get("properties", {}), arguments, seen[0])
     _credential(stand, seen[0].header("authorization") or "", seen[0].raw)
-    if result.is_error or (described.method != "HEAD" and result.structured_content not in (ANSWER, {"result": ANSWER})):
-        raise Unfaithful("answer", said)
+    check_answer(reply, result, tool.output_schema, head=described.method == "HEAD")
 
 
 def _credential(stand: _Stand, authorization: str, raw: bytes) -> None:

@@ -1,6 +1,7 @@
 """A second reading of OpenAPI and Swagger documents, written from the specifications and sharing nothing with the compiler it judges."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,9 +60,21 @@ def load(path: Path) -> Json:
     text = path.read_text(encoding="utf-8-sig")
     if text.lstrip().startswith("{"):
         return json.loads(text)
+    return _from_yaml(text)
+
+
+def _from_yaml(text: str) -> Json:
+    """YAML 1.2, where `on` and `2024-05-06` are text."""
     import yaml
 
-    return yaml.safe_load(text)
+    class Core(yaml.SafeLoader):
+        yaml_implicit_resolvers = {  # noqa: RUF012  the library's own table, by first letter
+            letter: [(tag, look) for tag, look in looks if tag.rpartition(":")[2] not in {"bool", "timestamp"}]
+            for letter, looks in yaml.SafeLoader.yaml_implicit_resolvers.items()
+        }
+
+    Core.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+    return yaml.load(text, Core)  # noqa: S506  it is a safe loader
 
 
 def operations(raw: Json, moved_to: str) -> Iterator[Described]:

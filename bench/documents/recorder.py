@@ -1,12 +1,11 @@
-"""The API behind the tools, as far as it matters here: keeps every request byte for byte and answers all of them alike."""
+"""The API behind the tools, as far as it matters here: keeps every request byte for byte and gives the answer it was told to give."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-ANSWER = {"ok": True}
-_ANSWERED = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 11\r\n\r\n{"ok":true}'
+from bench.documents.replies import PLAIN, Reply
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,8 @@ class Recorder:
 
     port: int = 0
     seen: list[Recorded] = field(default_factory=list[Recorded])
+    reply: Reply = PLAIN
+    """What the next requests are answered with."""
 
     def take(self) -> list[Recorded]:
         """What came since the last look."""
@@ -50,7 +51,7 @@ class Recorder:
             while True:
                 recorded = await _read(reader)
                 self.seen.append(recorded)
-                writer.write(_ANSWERED.partition(b"{")[0] if recorded.method == "HEAD" else _ANSWERED)
+                writer.write(self.reply.written(head=recorded.method == "HEAD"))
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass

@@ -25,7 +25,7 @@ class Unfaithful(Exception):
 
 def text(value: Any) -> str:
     """A value where there is only text: JSON's spelling, strings without quotes."""
-    return value if isinstance(value, str) else json.dumps(value)
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def same(written: str, value: Any) -> bool:
@@ -84,8 +84,12 @@ def in_header(came: str, parameter: Parameter, value: Any) -> bool:
 
 def take(parameter: Parameter, value: Any, pairs: Pairs, fault: str) -> Pairs:
     """Check that a query parameter, cookie or form field came as its style says; what is left of the pairs."""
-    if value in ([], {}) and not parameter.is_json:
-        return pairs
+    if value in ([], {}) and not parameter.is_json:  # nothing, or its JSON where no style is given
+        return (
+            pairs
+            if parameter.style
+            else [(name, raw) for name, raw in pairs if name != parameter.name or not same_json(unquote(raw), value)]
+        )
     spread = _spread(parameter, value)
     if spread is not None:
         for name, each in spread.items():

@@ -33,7 +33,7 @@ from freehold.domains.resilience.step import Resilience
 from freehold.domains.sources.fetch import Documents
 from freehold.domains.sources.functions import Functions
 from freehold.domains.sources.invoke import Sources
-from freehold.domains.sources.load import Loader, OpenApiSpec
+from freehold.domains.sources.load import GraphQlSpec, Loader, OpenApiSpec
 from freehold.domains.sources.port import Source
 from freehold.domains.tasks.model import Terms
 from freehold.domains.tasks.tasks import Tasks
@@ -54,7 +54,7 @@ from freehold.kit.randomness import Pool
 from freehold.kit.state import State
 from freehold.kit.telemetry import Metrics, OpenTelemetry, Spans, otlp
 from freehold.roster import InProcessApi, NamedSource, PythonSpec, Roster
-from freehold.settings import IssuerSettings, Settings
+from freehold.settings import IssuerSettings, Settings, SourceSettings
 from freehold.web.asgi import Asgi
 from freehold.web.ops import explain
 
@@ -377,16 +377,15 @@ def _trusted(one: IssuerSettings) -> TrustedIssuer:
 
 
 def _named(settings: Settings) -> dict[str, NamedSource]:
-    return {
-        name: PythonSpec(name=name, place=one.python)
-        if one.python is not None
-        else OpenApiSpec(
-            name=name,
-            location=settings.at(one.openapi or ""),
-            base_url=one.base_url,
-            audience=one.audience,
-            scopes=one.scopes,
-            resources=one.resources,
-        )
-        for name, one in settings.sources.items()
-    }
+    return {name: _spec(settings, name, one) for name, one in settings.sources.items()}
+
+
+def _spec(settings: Settings, name: str, one: SourceSettings) -> NamedSource:
+    if one.python is not None:
+        return PythonSpec(name=name, place=one.python)
+    location = settings.at(one.graphql or one.openapi or "")
+    if one.graphql is not None:
+        return GraphQlSpec(name=name, location=location, base_url=one.base_url, audience=one.audience, scopes=one.scopes)
+    return OpenApiSpec(
+        name=name, location=location, base_url=one.base_url, audience=one.audience, scopes=one.scopes, resources=one.resources
+    )

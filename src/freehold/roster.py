@@ -1,6 +1,6 @@
 """The roster: which sources this server offers. Builds what the settings and the SaaS's code name, and follows refreshed documents.
 
-Part of the roof: the one place where OpenAPI documents, Python functions and in-process applications come together."""
+Part of the roof: the one place where OpenAPI documents, GraphQL schemas, Python functions and in-process applications come together."""
 
 import asyncio
 import logging
@@ -17,7 +17,7 @@ from msgspec import Struct
 from freehold.core.refusals import Refusal
 from freehold.domains.sources.fetch import Documents
 from freehold.domains.sources.functions import Functions
-from freehold.domains.sources.load import Loader, OpenApiSpec
+from freehold.domains.sources.load import DocumentSpec, GraphQlSpec, Loader
 from freehold.domains.sources.port import Source
 from freehold.kit.errors import Misconfigured, Unavailable
 from freehold.kit.http import Request, SendFailed
@@ -46,7 +46,7 @@ class PythonSpec(Struct, frozen=True, kw_only=True):
     """`package.module:name`."""
 
 
-NamedSource = OpenApiSpec | PythonSpec
+NamedSource = DocumentSpec | PythonSpec
 
 
 @runtime_checkable
@@ -110,7 +110,7 @@ class Roster:
             if isinstance(spec, PythonSpec):
                 built += await self._from_python(spec)
             else:
-                source, digests[spec.name] = await self._loader.openapi(spec)
+                source, digests[spec.name] = await self._loader.load(spec)
                 built.append(source)
         _check_names(built)
         self._sources, self._digests = tuple(built), digests
@@ -140,7 +140,7 @@ class Roster:
     async def refresh(self, name: str) -> int:
         """Read a source's document again and keep it for every replica; how many tools it offers."""
         spec = self._named.get(name)
-        if not isinstance(spec, OpenApiSpec):
+        if spec is None or isinstance(spec, PythonSpec):
             raise Refusal("source_unknown", source=name)
         source, _ = await self._loader.refresh(spec)
         return len(source.tools)
@@ -153,7 +153,8 @@ class Roster:
                 found.append(KnownSource(spec.name, "python", spec.place, "", None))
                 continue
             kept = await self._documents.stored(spec.name, spec.location)
-            found.append(KnownSource(spec.name, "openapi", spec.location, kept.digest if kept else "", kept.fetched_at if kept else None))
+            kind = "graphql" if isinstance(spec, GraphQlSpec) else "openapi"
+            found.append(KnownSource(spec.name, kind, spec.location, kept.digest if kept else "", kept.fetched_at if kept else None))
         return found
 
     async def check(self, name: str) -> None:

@@ -38,14 +38,16 @@ class PlanSettings(_Frozen):
 
 
 class SourceSettings(_Frozen):
-    """Where tools come from: exactly one of `openapi` and `python`."""
+    """Where tools come from: exactly one of `openapi`, `graphql` and `python`."""
 
     openapi: str | None = None
     """Path (beside freehold.toml) or URL of an OpenAPI document."""
+    graphql: str | None = None
+    """Path or URL of a GraphQL schema (SDL or introspection JSON), or the URL of the endpoint, which is then introspected."""
     python: str | None = None
     """`package.module:name` of a `freehold.Freehold` whose tools are offered."""
     base_url: str | None = None
-    """Where the API answers; without it, the document's first server."""
+    """Where the API answers; without it, the document's first server, or the GraphQL endpoint that was introspected."""
     audience: str | None = None
     """Audience of the service tokens sent to this API; without it, the base URL's origin."""
     scopes: dict[str, tuple[str, ...]] = {}
@@ -257,8 +259,7 @@ def unsafe(settings: Settings) -> list[str]:
     if key and (len(key) != _MASTER_KEY_DIGITS or not all(character in "0123456789abcdefABCDEF" for character in key)):
         said.append("master_key must be 64 hex digits. Make one with `openssl rand -hex 32`.")
     for name, source in settings.sources.items():
-        if (source.openapi is None) == (source.python is None):
-            said.append(f"sources.{name} needs exactly one of openapi and python. Keep the one that is meant.")
+        said += _source(name, source)
     for name, issuer in settings.issuers.items():
         if urlsplit(issuer.issuer).scheme != "https" and urlsplit(issuer.issuer).hostname not in LOOPBACK:
             said.append(f"issuers.{name}.issuer must be an https address. Tokens from a plain http issuer can be forged on the way.")
@@ -281,6 +282,14 @@ def _addresses(settings: Settings) -> list[str]:
         ]
     if public.scheme == "http" and public.hostname not in LOOPBACK:
         return ["public_url is plain http, so tokens would travel in the clear. Put TLS in front and use an https address."]
+    return []
+
+
+def _source(name: str, source: SourceSettings) -> list[str]:
+    if sum(place is not None for place in (source.openapi, source.graphql, source.python)) != 1:
+        return [f"sources.{name} needs exactly one of openapi, graphql and python. Keep the one that is meant."]
+    if source.resources and source.openapi is None:
+        return [f"sources.{name}.resources names operations of an OpenAPI document, and there is none. Remove it."]
     return []
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from freehold.domains.sources.fetch import LARGEST
-from freehold.domains.sources.load import OpenApiSpec
+from freehold.domains.sources.load import GraphQlSpec, OpenApiSpec
 from freehold.domains.sources.port import Source
 from freehold.kit.db import Database, connect
 from freehold.kit.errors import Misconfigured
@@ -45,11 +45,11 @@ async def test_the_first_load_reads_the_document_and_later_ones_need_nobody(
 ) -> None:
     """The first replica reads and keeps; another starts from the kept copy without a request, with the same digest."""
     page, house, spec = published
-    source, digest = await house.loader.openapi(spec)
+    source, digest = await house.loader.load(spec)
     assert (names(source), page.asked) == (["get_one"], 1)
     page.status = 500
     async with replica(db) as other:
-        again, same = await other.loader.openapi(spec)
+        again, same = await other.loader.load(spec)
     assert (names(again), same, page.asked) == (["get_one"], digest, 1)
     assert await house.documents.digests() == {"shop": digest}
 
@@ -57,7 +57,7 @@ async def test_the_first_load_reads_the_document_and_later_ones_need_nobody(
 async def test_a_refresh_replaces_the_copy_and_tells_every_replica(published: tuple[Published, House, OpenApiSpec]) -> None:
     """A document that imports becomes the kept copy with its time, and whoever watches control-plane changes hears of it."""
     page, house, spec = published
-    await house.loader.openapi(spec)
+    await house.loader.load(spec)
     heard = house.heard
     page.body = of("one", "two")
     house.clock.advance(60)
@@ -73,7 +73,7 @@ async def test_a_refresh_replaces_the_copy_and_tells_every_replica(published: tu
 async def test_a_broken_document_changes_nothing(published: tuple[Published, House, OpenApiSpec], broken: str) -> None:
     """A refresh that does not import leaves the copy, its digest and its time as they were, and tells nobody."""
     page, house, spec = published
-    await house.loader.openapi(spec)
+    await house.loader.load(spec)
     before, heard = await house.documents.stored("shop", spec.location), house.heard
     page.body = BROKEN[broken]
     house.clock.advance(60)
@@ -88,11 +88,11 @@ async def test_a_broken_document_changes_nothing(published: tuple[Published, Hou
 async def test_a_copy_from_another_place_is_not_used(published: tuple[Published, House, OpenApiSpec]) -> None:
     """When the settings name another location the kept copy is not taken for its document; the new place is read."""
     page, house, spec = published
-    await house.loader.openapi(spec)
+    await house.loader.load(spec)
     assert await house.documents.stored("shop", f"{page.url}/v2.json") is None
     page.body = of("two")
     moved = OpenApiSpec(name="shop", location=f"{page.url}/v2.json")
-    assert names((await house.loader.openapi(moved))[0]) == ["get_two"]
+    assert names((await house.loader.load(moved))[0]) == ["get_two"]
     assert await house.documents.stored("shop", spec.location) is None
 
 
@@ -137,7 +137,7 @@ async def test_an_address_that_does_not_serve_it(published: tuple[Published, Hou
     """Any answer but 200 is no document; a redirect is not followed (RF-01)."""
     page, house, spec = published
     page.status = status
-    assert sentence in await why(house.loader.openapi(spec))
+    assert sentence in await why(house.loader.load(spec))
     assert page.asked == 1
     assert await house.documents.stored("shop", spec.location) is None
 
@@ -178,9 +178,9 @@ async def test_the_operators_base_url_audience_and_scopes_stand_in_place_of_the_
         audience="urn:eu",
         scopes={"get_two": ("eu:read",)},
     )
-    source, _ = await house.loader.openapi(spec)
+    source, _ = await house.loader.load(spec)
     assert [(tool.audience, set(tool.scopes)) for tool in source.tools] == [("urn:eu", {"mcp:read"}), ("urn:eu", {"eu:read"})]
-    plain, _ = await house.loader.openapi(OpenApiSpec(name="plain", location=str(tmp_path / "d.json")))
+    plain, _ = await house.loader.load(OpenApiSpec(name="plain", location=str(tmp_path / "d.json")))
     assert [(tool.audience, set(tool.scopes)) for tool in plain.tools] == [("https://api.example.com", {"mcp:read"})] * 2
 
 
@@ -189,7 +189,7 @@ async def test_scopes_for_a_tool_that_is_not_there_are_refused(house: House, tmp
     (tmp_path / "d.json").write_bytes(of("one"))
     spec = OpenApiSpec(name="shop", location=str(tmp_path / "d.json"), scopes={"get_onee": ("eu:read",), "get_one": ()})
     with pytest.raises(Misconfigured, match=r"sources\.shop\.scopes names get_onee, which it does not offer\."):
-        await house.loader.openapi(spec)
+        await house.loader.load(spec)
     assert await house.documents.stored("shop", spec.location) is None
 
 
@@ -203,7 +203,7 @@ async def test_operations_the_operator_names_are_resources_too(house: House, tmp
         scopes={"get_two": ("eu:read",)},
         resources={"get_two": "shop://two"},
     )
-    source, _ = await house.loader.openapi(spec)
+    source, _ = await house.loader.load(spec)
     (resource,) = source.resources
     assert (resource.uri, resource.tool.source, resource.tool.audience, resource.tool.scopes) == (
         "shop://two",
@@ -215,5 +215,14 @@ async def test_operations_the_operator_names_are_resources_too(house: House, tmp
     assert source.prompts == ()
     other = OpenApiSpec(name="other", location=spec.location, resources={"get_three": "shop://three"})
     with pytest.raises(Misconfigured, match=r"sources\.other\.resources\.get_three: this source has no tool of that name\."):
-        await house.loader.openapi(other)
+        await house.loader.load(other)
     assert await house.documents.stored("other", spec.location) is None
+
+
+async def test_a_graphql_endpoint_is_asked_through_the_guard(house: House) -> None:
+    """A private host nobody allowed is not asked for its schema (EG-01), and nothing is kept."""
+    spec = GraphQlSpec(name="shop", location="http://127.0.0.1:9/graphql")
+    said = await why(house.loader.load(spec))
+    assert "its schema could not be asked for (address_refused)" in said
+    assert "outbound_allow" in said
+    assert await house.documents.digests() == {}

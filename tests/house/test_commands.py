@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).parents[2]
-TARGETS = ["demo", "test", "check", "serve", "bench"]
+TARGETS = ["demo", "test", "check", "serve", "bench", "fidelity"]
 
 
 def test_a_bare_make_lists_the_targets() -> None:

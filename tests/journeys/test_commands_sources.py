@@ -85,7 +85,8 @@ async def test_a_preview_says_what_a_document_would_become(bare: Place) -> None:
     (bare.folder / "d.yaml").write_text(YAML)
     (bare.folder / "swagger.json").write_text(json.dumps(SWAGGER))
     report = await listed(bare, "source", "preview", "d.yaml")
-    assert list(report) == ["operations", "tools", "skipped", "list_bytes", "list_tokens", "largest_tool_bytes", "seconds", "rss_mib"]
+    sizes = ["list_bytes", "list_tokens", "largest_tool_bytes", "seconds", "rss_mib"]
+    assert list(report) == ["operations", "tools", "skipped", "trimmed", *sizes]
     assert (report["operations"], report["tools"], report["skipped"][0]["operation"]) == (2, 1, "POST /a")
     said = await bare.done("source", "preview", "d.yaml")
     assert re.search(r"^operations +2$", said, re.MULTILINE)
@@ -93,6 +94,21 @@ async def test_a_preview_says_what_a_document_would_become(bare: Place) -> None:
     assert (await listed(bare, "source", "preview", "swagger.json"))["tools"] == 1
     assert (await listed(bare, "source", "preview", "orders.json"))["skipped"] == []
     assert not (bare.folder / ".freehold").exists()
+
+
+async def test_a_preview_names_the_tools_that_say_less(bare: Place) -> None:
+    """Which tool's prose was shortened, in a line of its own and as JSON; a tool that is whole is not named."""
+    inner = {"type": "object", "properties": {f"field_{at}": {"type": "string", "description": "Said of it. " * 20} for at in range(60)}}
+    body = {"content": {"application/json": {"schema": {"type": "object", "properties": {"inner": inner}}}}}
+    paths = {"/a": {"post": {"operationId": "makeA", "requestBody": body}, "get": {"operationId": "showA"}}}
+    (bare.folder / "long.json").write_text(json.dumps({"openapi": "3.0.3", "info": {"title": "L", "version": "1"}, "paths": paths}))
+    report = await listed(bare, "source", "preview", "long.json")
+    (trimmed,) = report["trimmed"]
+    assert trimmed["what"] == "prose"
+    said = await bare.done("source", "preview", "long.json")
+    assert re.search(r"^trimmed +1$", said, re.MULTILINE)
+    assert f"  {trimmed['tool']}: descriptions inside its arguments are shortened" in said
+    assert "fields are left out" not in said
 
 
 async def test_a_preview_reads_a_url_the_operator_named(bare: Place, on_the_web: str) -> None:

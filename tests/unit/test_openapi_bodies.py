@@ -226,7 +226,7 @@ def test_text_bodies_are_utf_8(kind: str) -> None:
 
 
 def test_xml_given_as_text_is_passed_on() -> None:
-    """Only XML built from a schema is not offered."""
+    """The agent wrote it, and what it wrote is sent."""
     assert sent(takes({"type": "string"}, media_type="application/xml"), {"body": "<a/>"})[1] == b"<a/>"
 
 

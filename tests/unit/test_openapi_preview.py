@@ -19,7 +19,17 @@ def test_the_report_has_every_field() -> None:
     raw = document(PATHS)
     report = preview(json.dumps(raw).encode(), clock=HandClock())
     made = json.loads(msgspec.json.encode(report))
-    assert list(made) == ["operations", "tools", "skipped", "list_bytes", "list_tokens", "largest_tool_bytes", "seconds", "rss_mib"]
+    assert list(made) == [
+        "operations",
+        "tools",
+        "skipped",
+        "trimmed",
+        "list_bytes",
+        "list_tokens",
+        "largest_tool_bytes",
+        "seconds",
+        "rss_mib",
+    ]
     shown = [listed(tool) for tool in compile_tools(raw, source="preview").tools]
     assert (report.operations, report.tools) == (3, 2)
     assert made["skipped"] == [{"operation": "TRACE /a/{id}", "why": "TRACE would show the agent the credentials Freehold sends"}]

@@ -207,12 +207,14 @@ def wide(levels: int, breadth: int) -> dict[str, Any]:
 
 def test_a_large_closure_is_cut_to_the_budget_and_says_so() -> None:
     """What is near stays whole, what is far keeps its type, and values that fit the API's schema still pass."""
-    tool = takes({"$ref": "#/components/schemas/L0N0"}, components={"schemas": wide(5, 12)})
+    tool = takes({"$ref": "#/components/schemas/L0N0"}, components={"schemas": wide(6, 16)})
     assert len(msgspec.json.encode(tool.input_schema)) <= BUDGET
     assert "left out" in tool.description
     assert accepts(tool.input_schema, {"field_0": {"field_1": {"field_2": {"field_3": {"v": "x"}}}}})
     assert tool.input_schema["$defs"]["L1N0"]["properties"]
-    assert {"type": "object"} in tool.input_schema["$defs"].values()
+    left_out = [each for each in tool.input_schema["$defs"].values() if "properties" not in each]
+    assert left_out
+    assert all(each["type"] == "object" and each["description"].startswith("JSON with ") for each in left_out)
 
 
 def test_a_large_inline_schema_is_cut_to_the_budget_too() -> None:
@@ -233,12 +235,15 @@ def test_a_large_inline_schema_is_cut_to_the_budget_too() -> None:
 def test_one_component_larger_than_the_budget_is_left_out_alone() -> None:
     """What stands beside it is described as ever."""
     schemas = {
-        "Huge": {"type": "object", "properties": {f"p{n}": {"type": "string", "description": "word " * 30} for n in range(300)}},
+        "Huge": {"type": "object", "properties": {f"p{n}": {"type": "string", "description": "word " * 30} for n in range(900)}},
         "Small": {"type": "object", "properties": {"v": {"type": "string"}}},
     }
     body = {"type": "object", "properties": {name: {"$ref": f"#/components/schemas/{name}"} for name in schemas}}
     tool = takes(body, components={"schemas": schemas})
-    assert tool.input_schema["$defs"] == {"Huge": {"type": "object"}, "Small": {"type": "object", "properties": {"v": {"type": "string"}}}}
+    huge = tool.input_schema["$defs"].pop("Huge")
+    assert huge.keys() == {"type", "description"}
+    assert huge["description"].startswith("JSON with p0, p1, p2")
+    assert tool.input_schema["$defs"] == {"Small": {"type": "object", "properties": {"v": {"type": "string"}}}}
     assert len(msgspec.json.encode(tool.input_schema)) <= BUDGET
     assert "left out" in tool.description
 

@@ -6,17 +6,31 @@ import msgspec
 
 from freehold.cli.beginning import places
 from freehold.domains.sources.fetch import read
+from freehold.domains.sources.load import is_endpoint
 from freehold.domains.sources.openapi.preview import preview as report
 from freehold.kit.clock import SystemClock
+from freehold.kit.http import Outbound
 from freehold.kit.outbound import GuardedClient
 
 
-async def preview(location: str) -> dict[str, Any]:
+async def preview(location: str, *, graphql: bool) -> dict[str, Any]:
     """The report of one document at a file or URL; the operator named it, so its host may be a private one."""
     outbound = GuardedClient(places(location))
     try:
-        document = await read(location, outbound)
-        remote = location.startswith(("http://", "https://"))
-        return msgspec.to_builtins(report(document, clock=SystemClock(), location=location if remote else None))
+        return await (_of_schema if graphql else _of_document)(location, outbound)
     finally:
         await outbound.close()
+
+
+async def _of_document(location: str, outbound: Outbound) -> dict[str, Any]:
+    document = await read(location, outbound)
+    remote = location.startswith(("http://", "https://"))
+    return msgspec.to_builtins(report(document, clock=SystemClock(), location=location if remote else None))
+
+
+async def _of_schema(location: str, outbound: Outbound) -> dict[str, Any]:
+    from freehold.domains.sources.graphql.introspect import introspected
+    from freehold.domains.sources.graphql.preview import preview as schema_report
+
+    document = await (introspected if is_endpoint(location) else read)(location, outbound)
+    return msgspec.to_builtins(schema_report(document))

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -10,6 +10,11 @@ from freehold.cli.asking import Config, Json, one, opened, rows, run, source_nam
 from freehold.cli.moments import counted, moment
 
 app = typer.Typer(help="Sources of tools: add, list, preview, refresh.", no_args_is_help=True)
+
+_LEFT_OUT: Final = {
+    "prose": "descriptions inside its arguments are shortened",
+    "fields": "some nested fields are left out of its schema, and accepted all the same",
+}
 
 
 @app.command()
@@ -49,21 +54,24 @@ def every(*, config: Config = None, as_json: Json = False) -> None:
 
 @app.command()
 def preview(
-    document: Annotated[str, typer.Argument(metavar="FILE|URL", help="An OpenAPI document.")],
+    document: Annotated[str, typer.Argument(metavar="FILE|URL", help="An OpenAPI document, or with --graphql a schema or an endpoint.")],
     *,
+    graphql: Annotated[bool, typer.Option("--graphql", help="A GraphQL schema (SDL or introspection), or an endpoint to ask.")] = False,
     as_json: Json = False,
 ) -> None:
     """What a document would become: tools, skipped operations with reasons, size and cost."""
     from freehold.cli.previewing import preview as look
 
-    report = run(look(document))
+    report = run(look(document, graphql=graphql))
     if as_json:
         typer.echo(json.dumps(report, ensure_ascii=False))
         return
-    skipped = report.pop("skipped")
-    one({**report, "skipped": len(skipped)}, as_json=False)
+    skipped, trimmed = report["skipped"], report["trimmed"]
+    one({**report, "skipped": len(skipped), "trimmed": len(trimmed)}, as_json=False)
     for skip in skipped:
         typer.echo(f"  {skip['operation']}: {skip['why']}")
+    for trim in trimmed:
+        typer.echo(f"  {trim['tool']}: {_LEFT_OUT[trim['what']]}")
 
 
 @app.command()

@@ -1,1 +1,1 @@
-"""Room: where tools come from. OpenAPI documents and Python functions; later GraphQL and MCP servers."""
+"""Room: where tools come from. OpenAPI documents, GraphQL schemas and Python functions; later MCP servers."""

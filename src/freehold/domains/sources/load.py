@@ -1,6 +1,7 @@
 """Use case: build sources from what the operator named. A source keeps serving its last good document until a refresh."""
 
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -8,6 +9,7 @@ from msgspec.structs import replace
 
 from freehold.core.refusals import Refusal
 from freehold.domains.sources.fetch import Documents
+from freehold.domains.sources.graphql.invoke import GraphQlSource
 from freehold.domains.sources.openapi.invoke import OpenApiSource
 from freehold.domains.sources.openapi.read import read
 from freehold.domains.sources.openapi.readable import with_resources
@@ -15,6 +17,8 @@ from freehold.domains.sources.openapi.tools import Compiled, compile_tools
 from freehold.domains.sources.port import Source
 from freehold.kit.errors import Misconfigured
 from freehold.kit.http import Outbound
+
+_SCHEMA_FILES: Final = (".graphql", ".graphqls", ".gql", ".json")
 
 
 class OpenApiSpec(Struct, frozen=True, kw_only=True):
@@ -29,6 +33,21 @@ class OpenApiSpec(Struct, frozen=True, kw_only=True):
     """URI or URI template by the name of the tool that reads it."""
 
 
+class GraphQlSpec(Struct, frozen=True, kw_only=True):
+    """A GraphQL source as the operator named it."""
+
+    name: str
+    location: str
+    """A file or URL of the schema, or the endpoint itself, which is then asked for it."""
+    base_url: str | None = None
+    """The endpoint; None: the location is it."""
+    audience: str | None = None
+    scopes: dict[str, tuple[str, ...]] = {}
+
+
+DocumentSpec = OpenApiSpec | GraphQlSpec
+
+
 class Loader:
     """Builds sources; every document passes through here on its way in."""
 
@@ -39,40 +58,68 @@ class Loader:
         self._seconds = seconds
         self._cap = cap
 
-    async def openapi(self, spec: OpenApiSpec) -> tuple[Source, str]:
+    async def load(self, spec: DocumentSpec) -> tuple[Source, str]:
         """The source and its document's digest, from the last good copy if there is one, else freshly read and kept."""
         kept = await self._documents.stored(spec.name, spec.location)
         if kept is None:
             return await self.refresh(spec)
         return self._built(spec, kept.document, self._outbound), kept.digest
 
-    async def refresh(self, spec: OpenApiSpec) -> tuple[Source, str]:
+    async def refresh(self, spec: DocumentSpec) -> tuple[Source, str]:
         """Read the document again; only one that imports replaces the last good copy."""
-        document = await self._documents.read(spec.location)
+        document = await self._read(spec)
         source = self._built(spec, document, self._outbound)
         kept = await self._documents.keep(spec.name, spec.location, spec.base_url or "", document)
         return source, kept.digest
 
-    async def check(self, spec: OpenApiSpec) -> None:
+    async def check(self, spec: DocumentSpec) -> None:
         """Read and build it, and keep nothing of it; raises what `refresh` would."""
-        self._built(spec, await self._documents.read(spec.location), self._outbound)
+        self._built(spec, await self._read(spec), self._outbound)
 
     def in_process(self, name: str, document: dict[str, Any], outbound: Outbound) -> Source:
         """A source over the SaaS's own ASGI application; its tokens are made out to `urn:freehold:NAME`."""
         spec = OpenApiSpec(name=name, location="", base_url=f"http://{name}.internal", audience=f"urn:freehold:{name}")
         return self._built(spec, msgspec.json.encode(document), outbound)
 
-    def _built(self, spec: OpenApiSpec, document: bytes, outbound: Outbound) -> Source:
+    async def _read(self, spec: DocumentSpec) -> bytes:
+        if isinstance(spec, GraphQlSpec) and is_endpoint(spec.location):
+            from freehold.domains.sources.graphql.introspect import introspected
+
+            return await introspected(spec.location, self._outbound)
+        return await self._documents.read(spec.location)
+
+    def _built(self, spec: DocumentSpec, document: bytes, outbound: Outbound) -> Source:
+        return self._graphql(spec, document) if isinstance(spec, GraphQlSpec) else self._openapi(spec, document, outbound)
+
+    def _graphql(self, spec: GraphQlSpec, document: bytes) -> Source:
+        from freehold.domains.sources.graphql.read import read as schema_of
+        from freehold.domains.sources.graphql.tools import compile_schema
+
+        compiled = compile_schema(schema_of(document), source=spec.name, endpoint=spec.base_url or spec.location)
+        compiled = _adjusted(_offering(compiled), spec)
+        return GraphQlSource(spec.name, compiled, self._outbound, seconds=self._seconds, cap=self._cap)
+
+    def _openapi(self, spec: OpenApiSpec, document: bytes, outbound: Outbound) -> Source:
         location = spec.location if spec.location.startswith(("http://", "https://")) else None
         compiled = compile_tools(read(document), source=spec.name, base_url=spec.base_url, location=location)
-        if not compiled.tools:
-            why = compiled.skipped[0].why if compiled.skipped else "it has no operations"
-            raise Refusal("document_invalid", why=f"no operation of it can be offered ({why})", mend="See `freehold source preview`.")
-        compiled = with_resources(_adjusted(compiled, spec), spec.name, spec.resources)
+        compiled = with_resources(_adjusted(_offering(compiled), spec), spec.name, spec.resources)
         return OpenApiSource(spec.name, compiled, outbound, seconds=self._seconds, cap=self._cap)
 
 
-def _adjusted(compiled: Compiled, spec: OpenApiSpec) -> Compiled:
+def is_endpoint(location: str) -> bool:
+    """Whether a GraphQL source's location is a URL to ask for the schema, not one where the schema lies as a document."""
+    return location.startswith(("http://", "https://")) and not urlsplit(location).path.endswith(_SCHEMA_FILES)
+
+
+def _offering(compiled: Compiled) -> Compiled:
+    """The same, when there is anything to offer in it."""
+    if not compiled.tools:
+        why = compiled.skipped[0].why if compiled.skipped else "it has no operations"
+        raise Refusal("document_invalid", why=f"no operation of it can be offered ({why})", mend="See `freehold source preview`.")
+    return compiled
+
+
+def _adjusted(compiled: Compiled, spec: DocumentSpec) -> Compiled:
     """With the operator's audience and scopes in place of the compiled ones; scopes for a tool that is not there are refused."""
     if spec.audience is None and not spec.scopes:
         return compiled

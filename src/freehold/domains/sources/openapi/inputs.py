@@ -7,7 +7,6 @@ from urllib.parse import quote
 
 from msgspec import UNSET
 
-from freehold.domains.sources.openapi import words
 from freehold.domains.sources.openapi.bodies import Body
 from freehold.domains.sources.openapi.budget import fit
 from freehold.domains.sources.openapi.document import Document, Inexpressible, Json, mapping, sequence, text
@@ -43,6 +42,8 @@ class Inputs(NamedTuple):
     schema: Json
     cut: bool
     """Whether some of the schema was left out for size."""
+    quieter: bool
+    """Whether prose inside the arguments was."""
     path: tuple[str | Slot, ...]
     fixed_query: tuple[str | Slot, ...]
     query: tuple[Slot, ...]
@@ -86,6 +87,7 @@ class Compiler:
         return Inputs(
             fitted.schema,
             fitted.cut,
+            fitted.quieter,
             tuple(_pieces(template if template.startswith("/") else f"/{template}", slots, _PATH_KEPT)),
             tuple(_pieces(fixed, slots, _QUERY_KEPT)) if fixed else (),
             tuple(slot for key, slot in slots.items() if key[0] == "query" and f"{{{key[1]}}}" not in fixed),
@@ -149,7 +151,7 @@ class Compiler:
         content = mapping(described.get("content"))
         raw = mapping(next(iter(content.values()))).get("schema", True) if content else described.get("schema", True)
         schema = dict(mapping(self._schemas.translate(raw, refs)))
-        spoken = words.prose(described.get("description"))
+        spoken = self._schemas.prose(described.get("description"))
         if spoken is not UNSET:
             schema["description"] = spoken
         return schema

@@ -7,13 +7,13 @@ from typing import Final, cast
 import jsonschema_rs
 
 from freehold.core.call import Call, Outcome
-from freehold.core.refusals import Refusal
 from freehold.core.resource import Prompt, Resource
 from freehold.core.tool import Tool
 from freehold.domains.sources.openapi.answers import Conforms, contents, outcome
 from freehold.domains.sources.openapi.operation import Operation
 from freehold.domains.sources.openapi.tools import Compiled
-from freehold.kit.http import Outbound, Request, SendFailed
+from freehold.domains.sources.sending import reach, refusal
+from freehold.kit.http import Outbound, SendFailed
 
 _BOUNDARY_BYTES: Final = 18
 
@@ -73,21 +73,8 @@ class OpenApiSource:
         try:
             answer = await self._outbound.send(request, seconds=self._seconds, cap=self._cap)
         except SendFailed as fault:
-            raise self._refusal(fault) from None
+            raise refusal(fault, seconds=self._seconds, cap=self._cap) from None
         return contents(answer) if call.method == "resources/read" else outcome(answer, self._conformance(call.tool))
-
-    def _refusal(self, fault: SendFailed) -> Refusal:
-        match fault.failure:
-            case "unreachable":
-                return Refusal("upstream_unreachable")
-            case "timeout":
-                return Refusal("deadline_exceeded", seconds=self._seconds)
-            case "too_large":
-                return Refusal("upstream_too_large", limit=self._cap)
-            case "address_refused":
-                return Refusal("address_refused")
-            case "broken":
-                return Refusal("upstream_broken")
 
     def _conformance(self, tool: Tool) -> Conforms | None:
         """Whether a value fits the tool's output schema, compiled at its first call; None without one."""
@@ -100,11 +87,7 @@ class OpenApiSource:
 
     async def check(self) -> None:
         """Reach the API's base URL; any answer at all will do."""
-        try:
-            await self._outbound.send(Request(method="HEAD", url=f"{self.base_url}/"), seconds=self._seconds, cap=self._cap)
-        except SendFailed as fault:
-            if fault.failure in {"unreachable", "timeout", "address_refused"}:
-                raise self._refusal(fault) from None
+        await reach(self._outbound, f"{self.base_url}/", seconds=self._seconds, cap=self._cap)
 
     async def close(self) -> None:
         """Nothing to give back: the client belongs to the roof."""

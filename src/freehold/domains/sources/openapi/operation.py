@@ -1,16 +1,14 @@
 """What a tool needs to become one HTTP request: compiled once at import, so that a call only fills in values."""
 
-import re
-from typing import Any, Final
+from typing import Any
 
 from msgspec import Struct
 
 from freehold.core.refusals import Refusal
 from freehold.domains.sources.openapi.bodies import Body, MultipartBody
 from freehold.domains.sources.openapi.parameters import Slot, refuse
+from freehold.domains.sources.sending import traced
 from freehold.kit.http import Request
-
-_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class Header(Struct, frozen=True):
@@ -41,14 +39,9 @@ class Operation(Struct, frozen=True, kw_only=True, eq=False):
         return isinstance(self.body, MultipartBody)
 
     def request(self, arguments: dict[str, Any], credential: tuple[tuple[str, str], ...], traceparent: str, boundary: str) -> Request:
-        """The request for these arguments, or `Refusal` when one of them has no place in it.
-
-        `traceparent` comes from the caller's message: one that is none is left out (W3C Trace Context 4.2).
-        """
+        """The request for these arguments, or `Refusal` when one of them has no place in it."""
         url = f"{self.prefix}{self._path(arguments)}{self._query(arguments)}"
-        headers = [("accept", self.accept), *self._headers(arguments, credential), *credential]
-        if traceparent and _TRACEPARENT.fullmatch(traceparent):
-            headers.append(("traceparent", traceparent))
+        headers = [("accept", self.accept), *self._headers(arguments, credential), *credential, *traced(traceparent)]
         sent = None if self.body is None else self.body.encode(arguments, boundary)
         if sent is None:
             return Request(method=self.method, url=url, headers=tuple(headers))

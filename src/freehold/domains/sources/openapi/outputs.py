@@ -8,14 +8,13 @@ from typing import Any, Final, cast
 import msgspec
 
 from freehold.domains.sources.openapi import words
+from freehold.domains.sources.openapi.allowance import allowance
 from freehold.domains.sources.openapi.document import Document, Inexpressible, Json, mapping, sequence
-from freehold.domains.sources.openapi.texts import plain
 
-LARGEST: Final = 2048
-"""Bytes an output schema may take."""
+LARGEST: Final = 1024
+"""Bytes an output schema may take in the smallest document."""
 _NODES: Final = 64
 _DEEPEST: Final = 6
-_DESCRIPTION: Final = 80
 
 
 class _TooLarge(Exception):
@@ -28,17 +27,18 @@ class Outputs:
     def __init__(self, document: Document) -> None:
         """The raw document must outlive this: answers are known by their identity in it."""
         self._document = document
+        self._most = min(LARGEST, allowance(document.raw).output)
         self._known: dict[int, Json | None] = {}
 
     def schema(self, answer: Json) -> Json | None:
         """A loose schema of type object, or None when the answer is not an object or takes too many words."""
         key = id(answer)
         if key not in self._known:
-            self._known[key] = _output_schema(self._document, answer)
+            self._known[key] = _output_schema(self._document, answer, self._most)
         return self._known[key]
 
 
-def _output_schema(document: Document, raw: Json) -> Json | None:
+def _output_schema(document: Document, raw: Json, most: int) -> Json | None:
     try:
         schema = _Loose(document).node(raw, 0)
     except (_TooLarge, Inexpressible):
@@ -46,7 +46,7 @@ def _output_schema(document: Document, raw: Json) -> Json | None:
     if "object" not in schema.get("type", ()) or not schema.get("properties"):
         return None
     schema = {**schema, "type": "object"}
-    return schema if len(msgspec.json.encode(schema)) <= LARGEST else None
+    return schema if len(msgspec.json.encode(schema)) <= most else None
 
 
 class _Loose:
@@ -65,9 +65,6 @@ class _Loose:
         kind = words.type_word(seen.get("type", "object" if "properties" in seen else None))
         if isinstance(kind, str | list):
             schema["type"] = list(dict.fromkeys([*([kind] if isinstance(kind, str) else cast("list[str]", kind)), "null"]))
-        spoken = plain(str(seen.get("description", "")), _DESCRIPTION)
-        if spoken:
-            schema["description"] = spoken
         schema.update(self._inner(seen, depth + 1))
         return schema
 

@@ -1,13 +1,15 @@
 """From a request body's description to the arguments it takes and the `Body` that writes it."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final, NamedTuple
 
 from freehold.domains.sources.openapi.bodies import Body, BytesBody, Content, Encoding, FormBody, JsonBody, MultipartBody, TextBody
+from freehold.domains.sources.openapi.bodies_xml import XmlBody, XmlTextBody
 from freehold.domains.sources.openapi.budget import references
-from freehold.domains.sources.openapi.document import Document, Inexpressible, Json, mapping, sequence, text
+from freehold.domains.sources.openapi.document import Document, Json, mapping, sequence, text
 from freehold.domains.sources.openapi.names import argument_names
+from freehold.domains.sources.openapi.payloads_xml import Shapes
 from freehold.domains.sources.openapi.schemas import LOCAL, Refs, Schema, Schemas
 
 _FLAT_WORDS: Final = frozenset(
@@ -16,7 +18,6 @@ _FLAT_WORDS: Final = frozenset(
 _DEEPEST_MERGE: Final = 8
 _MULTIPART: Final = ("multipart/form-data", "multipart/mixed", "multipart/related")
 _MEDIA_TYPE: Final = re.compile(r"[\w.+*-]+/[\w.+*-]+(?: *; *[\w.-]+=[\w.\"/-]+)* *;? *", re.ASCII)
-_XML: Final = ("application/xml", "text/xml")
 _TEXTUAL: Final = frozenset(
     {"application/x-ndjson", "application/yaml", "application/x-yaml", "application/graphql", "application/sql", "application/jwt"}
 )
@@ -53,6 +54,7 @@ class Payloads:
         """Shares the document's translated schemas."""
         self._document = document
         self._schemas = schemas
+        self._shapes = Shapes(document)
 
     def payload(self, raw: object, taken: Collection[str], refs: Refs) -> Payload | None:
         """The body of one operation, None when it has none; `taken` are the parameters' argument names."""
@@ -66,7 +68,10 @@ class Payloads:
         kind = bare(media_type)
         required = described.get("required") is True
         if is_json(kind) or ("*" in kind and not self._is_string(described_type)):
-            return self._json("application/json" if "*" in kind else media_type, described_type, taken, refs, required=required)
+            sent = "application/json" if "*" in kind else media_type
+            return self._structured(lambda content: JsonBody(content, sent), described_type, taken, refs, required=required)
+        if is_xml(kind):
+            return self._xml(media_type, described_type, taken, refs, required=required)
         if kind == "application/x-www-form-urlencoded" or kind in _MULTIPART:
             return self._form(kind, described_type, taken, refs, required=required)
         return self._opaque(kind, described_type, taken, required=required)
@@ -75,14 +80,28 @@ class Payloads:
         schema = self._document.follow(described.get("schema"))
         return _is_file(schema) or schema.get("type") == "string"
 
-    def _json(self, media_type: str, described: Json, taken: Collection[str], refs: Refs, *, required: bool) -> Payload:
+    def _structured(
+        self, make: Callable[[Content], Body], described: Json, taken: Collection[str], refs: Refs, *, required: bool
+    ) -> Payload:
+        """One argument per field of an object, or one for the whole of anything else."""
         schema, flat, names = self._translated(described.get("schema", True), taken, refs)
         if flat is None:
             argument = _free("body", taken)
             content = Content(whole=argument, required=required)
-            return Payload({argument: schema}, [argument] if required else [], JsonBody(content, media_type), open=False)
+            return Payload({argument: schema}, [argument] if required else [], make(content), open=False)
         content = _content(flat, names, taken, required=required)
-        return Payload(_renamed(flat, names), [names[name] for name in flat.required], JsonBody(content, media_type), flat.open)
+        return Payload(_renamed(flat, names), [names[name] for name in flat.required], make(content), flat.open)
+
+    def _xml(self, media_type: str, described: Json, taken: Collection[str], refs: Refs, *, required: bool) -> Payload:
+        """The arguments that JSON would take; the XML itself where its schema does not say how to write it."""
+        root = self._shapes.root(described.get("schema"))
+        if root is None:
+            return self._opaque(bare(media_type), described, taken, required=required)
+        sent, components = _in_utf_8(media_type), self._shapes.components
+        made = self._structured(
+            lambda content: XmlBody(content, sent, root.name, root.shape, components), described, taken, refs, required=required
+        )
+        return made if root.name or not required else made._replace(required=list(made.properties))
 
     def _form(self, kind: str, described: Json, taken: Collection[str], refs: Refs, *, required: bool) -> Payload:
         schema, flat, names = self._translated(described.get("schema", True), taken, refs)
@@ -107,15 +126,14 @@ class Payloads:
         content = Content(whole=argument, required=required)
         schema = self._document.follow(described.get("schema"))
         spoken = text(schema.get("description"))[:200]
-        is_text = kind.startswith("text/") or kind in _TEXTUAL
-        if kind in _XML or kind.endswith("+xml"):
-            if schema.get("type") != "string":
-                raise Inexpressible(f"its body is {kind}")
-            is_text = True
+        is_text = kind.startswith("text/") or kind in _TEXTUAL or is_xml(kind)
         if is_text or ("*" in kind and not _is_file(schema)):
             kind = "text/plain" if "*" in kind else kind
-            shown = {"type": "string", "description": spoken or f"The body, as {kind}."}
-            return Payload({argument: shown}, [argument] if required else [], TextBody(content, kind), open=False)
+            fields = ", ".join(self._raw_fields(schema, 0))[:200] if is_xml(kind) else ""
+            hint = f" Its elements: {fields}; the API's document does not say which is the root." if fields else ""
+            shown = {"type": "string", "description": f"{spoken or f'The body, as {kind}.'}{hint}"}
+            body = XmlTextBody(content, kind) if is_xml(kind) else TextBody(content, kind)
+            return Payload({argument: shown}, [argument] if required else [], body, open=False)
         sent = "application/octet-stream" if "*" in kind else kind
         shown = {"type": "string", "contentEncoding": "base64", "description": f"{spoken or 'The body'} ({sent}, as base64)."}
         return Payload({argument: shown}, [argument] if required else [], BytesBody(content, sent), open=False)
@@ -237,6 +255,18 @@ def bare(media_type: str) -> str:
 def is_json(media_type: str) -> bool:
     """Whether a bare media type holds JSON."""
     return media_type in {"application/json", "text/json"} or media_type.endswith("+json")
+
+
+def is_xml(media_type: str) -> bool:
+    """Whether a bare media type holds XML."""
+    return media_type in {"application/xml", "text/xml"} or media_type.endswith("+xml")
+
+
+def _in_utf_8(media_type: str) -> str:
+    """The document's media type with the encoding that is really sent."""
+    kind, *parameters = (part.strip() for part in media_type.split(";"))
+    kept = [part for part in parameters if part and not part.lower().startswith("charset")]
+    return "; ".join([kind, *kept, "charset=utf-8"])
 
 
 def _chosen(content: Json) -> str:

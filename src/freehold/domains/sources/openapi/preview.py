@@ -10,7 +10,7 @@ from msgspec import Struct
 from freehold.core.tool import Tool
 from freehold.domains.sources.openapi.document import Json
 from freehold.domains.sources.openapi.read import read
-from freehold.domains.sources.openapi.tools import Compiled, Skip, compile_tools
+from freehold.domains.sources.openapi.tools import Compiled, Skip, Trimmed, compile_tools
 from freehold.kit.clock import Clock
 
 BYTES_PER_TOKEN: Final = 4
@@ -26,6 +26,8 @@ class Preview(Struct, frozen=True, kw_only=True):
     operations: int
     tools: int
     skipped: tuple[Skip, ...]
+    trimmed: tuple[Trimmed, ...]
+    """Tools whose input schema says less than the document."""
     list_bytes: int
     """Bytes of the whole tools/list result."""
     list_tokens: int
@@ -49,6 +51,7 @@ def preview(data: bytes, *, clock: Clock, base_url: str | None = None, location:
         operations=len(compiled.tools) + len(compiled.skipped),
         tools=len(compiled.tools),
         skipped=compiled.skipped,
+        trimmed=compiled.trimmed,
         list_bytes=total,
         list_tokens=-(-total // BYTES_PER_TOKEN),
         largest_tool_bytes=max(sizes, default=0),

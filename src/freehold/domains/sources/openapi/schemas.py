@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, cast
 
@@ -10,13 +11,19 @@ import msgspec
 from msgspec import UNSET
 
 from freehold.domains.sources.openapi import words
+from freehold.domains.sources.openapi.allowance import allowance
 from freehold.domains.sources.openapi.document import Document, Json, mapping, sequence, text
+from freehold.domains.sources.openapi.texts import plain
 
 Schema = Json | bool
 Refs = dict[str, None]
 """Names of components in the order they were met."""
+Trim = Callable[[Any], Any]
+"""A translated schema, or a list of them, made smaller."""
 
 LOCAL: Final = "#/$defs/"
+_FIELDS: Final = 160
+"""Bytes of the sentence that names the fields of a component left out."""
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
 
@@ -37,28 +44,49 @@ class Schemas:
         """Nothing is translated before a tool needs it."""
         self._document = document
         self._siblings = not text(document.raw.get("openapi")).startswith("3.0")
-        self._components: dict[str, Component] = {}
+        self._allowance = allowance(document.raw)
+        self._components: dict[tuple[str, Trim | None], Component] = {}
+        self._kinds: dict[str, Json] = {}
+        self._alone = _alone(document.raw)
         self._names: dict[str, str] = {}
         self._pointers: dict[str, str] = {}
         self._patterns: dict[str, bool] = {}
 
-    def component(self, name: str) -> Component:
-        """The component behind a name that `translate` gave out."""
-        known = self._components.get(name)
+    def component(self, name: str, trim: Trim | None = None) -> Component:
+        """The component behind a name that `translate` gave out, whole or trimmed; tools that ask for the same share it."""
+        known = self._components.get((name, trim))
         if known is None:
-            refs: Refs = {}
-            schema = self.translate(self._document.find(self._pointers[name]), refs)
-            known = Component(schema, tuple(refs), len(msgspec.json.encode(schema)) + len(name) + 4)
-            self._components[name] = known
+            known = self._components[name, trim] = self._component(name, trim)
         return known
 
+    def _component(self, name: str, trim: Trim | None) -> Component:
+        if trim is None:
+            refs: Refs = {}
+            schema = self.translate(self._document.find(self._pointers[name]), refs)
+        else:
+            whole = self.component(name)
+            schema, refs = trim(whole.schema), dict.fromkeys(whole.refs)
+        return Component(schema, tuple(refs), len(msgspec.json.encode(schema)) + len(name) + 4)
+
     def kind(self, name: str) -> Json:
-        """A few bytes that stand for a component left out: its type alone, everything else allowed."""
-        raw = mapping(self._document.find(self._pointers[name]))
+        """A few bytes that stand for a component left out: its type and the names of its fields, everything allowed."""
+        known = self._kinds.get(name)
+        if known is None:
+            known = self._kinds[name] = self._kind(mapping(self._document.find(self._pointers[name])))
+        return known
+
+    @staticmethod
+    def _kind(raw: Json) -> Json:
+        fields = [name for name, each in mapping(raw.get("properties")).items() if mapping(each).get("readOnly") is not True]
         kind = words.type_word(raw.get("type"))
-        if raw.get("nullable") is True:
-            return {}
-        return {"type": kind} if kind is not UNSET else {"type": "object"} if "properties" in raw else {}
+        if raw.get("nullable") is True or raw.get("x-nullable") is True:
+            kind = UNSET
+        shown: Json = {} if kind is UNSET else {"type": kind}
+        return {**shown, "description": plain(f"JSON with {', '.join(fields)}", _FIELDS)} if fields else shown
+
+    def prose(self, value: object) -> Any:
+        """A description, as long as this document may have it."""
+        return words.prose(value, self._allowance.argument, one_sentence=self._allowance.one_sentence)
 
     def translate(self, raw: object, refs: Refs) -> Schema:
         """One schema; what it refers to is added to `refs`. Remote references raise `Inexpressible`."""
@@ -79,6 +107,8 @@ class Schemas:
         look = words.PLAIN_WORDS.get(word)
         if look is not None:
             return look(value)
+        if word == "description":
+            return self.prose(value)
         if word == "pattern":
             return value if isinstance(value, str) and self._matches(value) else UNSET
         compose = _COMPOSED.get(word)
@@ -87,6 +117,8 @@ class Schemas:
     def _finished(self, node: Json, schema: Json) -> Schema:
         words.exclusive(node, schema)
         words.choices_as_text(schema)
+        words.long_choices(node.get("enum"), schema)
+        words.without_meaningless(schema)
         if "required" in schema and "properties" in schema:
             self._without_answers_only(node, schema)
         if not schema.keys() & {"enum", "const", "default"}:
@@ -111,7 +143,7 @@ class Schemas:
         name = self._named(reference)
         refs[name] = None
         target = f"{LOCAL}{name}"
-        spoken = words.prose(node.get("description"))
+        spoken = self.prose(node.get("description"))
         if self._siblings and len(node) > 1:
             beside = self.translate({word: value for word, value in node.items() if word != "$ref"}, refs)
             return {"$ref": target, **beside} if isinstance(beside, dict) else {"$ref": target}
@@ -121,6 +153,9 @@ class Schemas:
         name = self._names.get(reference)
         if name is None:
             name = reference.rpartition("/")[2]
+            last = name.rpartition(".")[2]
+            if last in self._alone:
+                name = last
             if not _NAME.fullmatch(name) or name in self._pointers:
                 digest = hashlib.sha256(reference.encode("utf-8", "replace")).hexdigest()[:6]
                 name = f"{re.sub(r'[^A-Za-z0-9_.-]+', '_', name)[:80]}_{digest}"
@@ -171,6 +206,13 @@ class Schemas:
     def items(self, value: object, refs: Refs) -> Any:
         """`items`; the list form of older drafts is renamed later."""
         return self.branches(cast("list[object]", value), refs) if isinstance(value, list) else self.one(value, refs)
+
+
+def _alone(raw: Json) -> frozenset[str]:
+    """Last words of dotted component names (`io.k8s.api.core.v1.Pod`) that mean one component only."""
+    names = mapping(mapping(raw.get("components")).get("schemas"))
+    found = Counter(name.rpartition(".")[2] for name in names)
+    return frozenset(last for last, times in found.items() if times == 1)
 
 
 def _unwrapped(schema: Json) -> Json:

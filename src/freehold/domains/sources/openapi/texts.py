@@ -9,6 +9,9 @@ _HTML: Final = re.compile(
     re.IGNORECASE,
 )
 _LINK: Final = re.compile(r"!?\[([^\[\]]{0,200})\]\([^()\s]{0,800}\)")
+_POINTERS: Final = re.compile(
+    r"(?:^|(?<=[.!?] ))(?:For (?:more|further) (?:information|details)|Learn more)\b[^.]{0,400}(?:\.[\"')]?(?= [A-Z]|$)|$)"
+)
 _UNSEEN: Final = dict.fromkeys(
     [
         *range(0x20),
@@ -26,16 +29,23 @@ _UNSEEN: Final = dict.fromkeys(
 _ENDS: Final = (". ", "! ", "? ", "; ")
 _LOOKED_AT: Final = 8
 """Characters looked at per byte of the budget: bounds the time an endless description takes."""
+_SENTENCE: Final = 16
+"""Characters before which a full stop belongs to a number or an abbreviation."""
 
 
 def plain(prose: str, budget: int) -> str:
-    """The prose in at most `budget` bytes of UTF-8, ending with a sentence when one ends in the second half."""
+    """The prose in at most `budget` bytes of UTF-8, ending with a sentence when one ends in the second half.
+
+    Sentences that only point elsewhere go: their links went, too.
+    """
     short = prose[: budget * _LOOKED_AT]
     if "<" in short:
         short = _HTML.sub(" ", short)
     if "](" in short:
         short = _LINK.sub(r"\1", short)
     short = " ".join(short.split())
+    if " more " in short or " further " in short:
+        short = " ".join(_POINTERS.sub("", short).split())
     if not (short.isascii() and short.isprintable()):
         short = short.translate(_UNSEEN)
     return short if len(short) <= budget // 4 else _cut(short, budget)
@@ -51,6 +61,12 @@ def _cut(prose: str, budget: int) -> str:
         return kept[: end + 1]
     word = kept.rfind(" ")
     return f"{kept[:word] if word > len(kept) // 2 else kept}…"
+
+
+def first_sentence(prose: str) -> str:
+    """What stands before the first end of a sentence that has a sentence's length."""
+    end = prose.find(". ", _SENTENCE)
+    return prose[: end + 1] if end > 0 else prose
 
 
 def described(summary: str, description: str, budget: int) -> str:

@@ -8,6 +8,7 @@ from msgspec import Struct
 from freehold.core.refusals import Refusal
 from freehold.core.resource import Resource
 from freehold.core.tool import Tool
+from freehold.domains.sources.openapi.allowance import METHODS, allowance
 from freehold.domains.sources.openapi.document import Document, Inexpressible, Json, mapping, text
 from freehold.domains.sources.openapi.inputs import Compiler
 from freehold.domains.sources.openapi.names import Wish, assign, words_of
@@ -27,9 +28,7 @@ DEFAULT_SCOPES: Final[Mapping[Access, frozenset[str]]] = {
 BUDGET: Final = 24 * 1024
 """Bytes one tool may take in a list, as an aim."""
 
-_DESCRIPTION: Final = 600
 _SCHEMA_SHARE: Final = 0.85
-_METHODS: Final = frozenset({"get", "put", "post", "delete", "patch", "head", "options", "trace"})
 _READS: Final = frozenset({"get", "head", "options"})
 _CHANGES: Final = frozenset(
     {"cancel", "create", "delete", "destroy", "disable", "enable", "modify", "purge", "remove", "reset", "revoke", "terminate", "update"}
@@ -46,12 +45,22 @@ class Skip(Struct, frozen=True):
     why: str
 
 
+class Trimmed(Struct, frozen=True):
+    """A tool whose input schema was made smaller to fit its bytes."""
+
+    tool: str
+    what: Literal["prose", "fields"]
+    """Descriptions inside its arguments alone, or also fields; what is left out is accepted all the same."""
+
+
 class Compiled(Struct, frozen=True, kw_only=True):
     """What a document came to, in its own order."""
 
     tools: tuple[Tool, ...]
     skipped: tuple[Skip, ...]
     base_url: str
+    trimmed: tuple[Trimmed, ...] = ()
+    """Tools that say less than the document does."""
     resources: tuple[Resource, ...] = ()
     """Operations the operator offers as resources, too."""
 
@@ -97,7 +106,7 @@ def compile_tools(
             skipped.append(made)
         else:
             tools.append(made)
-    return Compiled(tools=tuple(tools), skipped=tuple(skipped), base_url=origins.base)
+    return Compiled(tools=tuple(tools), skipped=tuple(skipped), trimmed=tuple(work.trimmed), base_url=origins.base)
 
 
 def _operations(document: Document) -> Iterator[_Found]:
@@ -109,7 +118,7 @@ def _operations(document: Document) -> Iterator[_Found]:
         except Inexpressible:
             item = mapping(raw)
         for method, operation in item.items():
-            if method in _METHODS and isinstance(operation, dict):
+            if method in METHODS and isinstance(operation, dict):
                 yield _Found(method, path, item, cast("Json", operation))
 
 
@@ -140,6 +149,8 @@ class _Work:
         self._origins = origins
         self._source = source
         self._scopes = scopes
+        self.trimmed: list[Trimmed] = []
+        self._prose = allowance(document.raw).tool
         self._outputs = Outputs(document)
         self._inputs = Compiler(document, budget=int(budget * _SCHEMA_SHARE))
 
@@ -160,9 +171,11 @@ class _Work:
         inputs = self._inputs.inputs(found.path, found.item, found.operation)
         content, answer = _answer(self._document, found.operation)
         access = _access(found)
+        if inputs.quieter:
+            self.trimmed.append(Trimmed(name, "fields" if inputs.cut else "prose"))
         return Tool(
             name=name,
-            description=_description(found, cut=inputs.cut),
+            description=_description(found, self._prose, cut=inputs.cut),
             input_schema=inputs.schema,
             output_schema=self._outputs.schema(answer) if answer else None,
             source=self._source,
@@ -193,9 +206,9 @@ def _access(found: _Found) -> Access:
     return "destructive" if found.method == "delete" else "write"
 
 
-def _description(found: _Found, *, cut: bool) -> str:
+def _description(found: _Found, most: int, *, cut: bool) -> str:
     operation = found.operation
-    spoken = described(text(operation.get("summary")), text(operation.get("description")), _DESCRIPTION) or f"{found.label}."
+    spoken = described(text(operation.get("summary")), text(operation.get("description")), most) or f"{found.label}."
     if operation.get("deprecated") is True:
         spoken = f"Deprecated. {spoken}"
     return f"{spoken} {_CUT}" if cut else spoken

@@ -2,20 +2,21 @@
 
 A word whose value cannot be right is dropped, so that one slip never costs a tool. Composition is `schemas.py`'s."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, cast
 
 import msgspec
 from msgspec import UNSET
 
 from freehold.domains.sources.openapi.document import Json
-from freehold.domains.sources.openapi.texts import plain
+from freehold.domains.sources.openapi.texts import first_sentence, plain
 
-DESCRIPTION: Final = 200
-"""Bytes of a description inside a schema."""
+CHOICES: Final = "One of "
+"""How prose that stands for choices begins."""
 _DEFAULT: Final = 100
 _EXAMPLE: Final = 48
 _ENUM_BYTES: Final = 4096
+_CHOICES_SHOWN: Final = 5
 
 _TYPES: Final = frozenset({"string", "number", "integer", "boolean", "array", "object", "null"})
 _MISSPELT: Final = {
@@ -42,10 +43,10 @@ def _type(value: object) -> str | None:
     return value if value in _TYPES else _MISSPELT.get(value.lower(), value.lower() if value.lower() in _TYPES else None)
 
 
-def prose(value: object) -> Any:
-    """`description`."""
-    short = plain(value, DESCRIPTION) if isinstance(value, str) else ""
-    return short or UNSET
+def prose(value: object, most: int, *, one_sentence: bool) -> Any:
+    """`description` in at most so many bytes."""
+    short = plain(value, most) if isinstance(value, str) else ""
+    return (first_sentence(short) if one_sentence else short) or UNSET
 
 
 def number(value: object) -> Any:
@@ -89,6 +90,24 @@ def choices(value: object) -> Any:
     return distinct if distinct and len(msgspec.json.encode(distinct)) <= _ENUM_BYTES else UNSET
 
 
+def long_choices(raw: object, schema: Json) -> None:
+    """An `enum` that was too long to keep is told in the description, so that no wider schema goes without a word."""
+    listed = cast("list[object]", raw) if isinstance(raw, list) else []
+    if listed and "enum" not in schema:
+        schema["description"] = summarised(schema.get("description", ""), listed)
+
+
+def summarised(spoken: str, values: Sequence[object]) -> str:
+    """Prose in place of choices, before what else is said."""
+    shown = ", ".join(plain(as_text(each), _EXAMPLE) for each in values[:_CHOICES_SHOWN])
+    return f"{CHOICES}{len(values)} values, such as {shown}. {spoken}".strip()
+
+
+def as_text(value: object) -> str:
+    """A choice as a person reads it: text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
 def anything(value: object) -> Any:
     """`const`."""
     return value
@@ -114,7 +133,6 @@ def notation(value: object) -> Any:
 
 PLAIN_WORDS: Final[dict[str, Callable[[object], Any]]] = {
     "type": type_word,
-    "description": prose,
     "enum": choices,
     "const": anything,
     "default": default,
@@ -166,4 +184,20 @@ def exclusive(raw: Json, schema: Json) -> None:
 def choices_as_text(schema: Json) -> None:
     """Choices of a string field that YAML or a careless author made numbers or booleans."""
     if schema.get("type") == "string" and any(not isinstance(each, str | None) for each in schema.get("enum", ())):
-        schema["enum"] = [each if isinstance(each, str | None) else msgspec.json.encode(each).decode() for each in schema["enum"]]
+        schema["enum"] = [each if isinstance(each, str | None) else as_text(each) for each in schema["enum"]]
+
+
+_ONLY_FOR: Final[dict[str, frozenset[str]]] = {
+    **dict.fromkeys(("minLength", "maxLength", "pattern"), frozenset({"string"})),
+    **dict.fromkeys(("minItems", "maxItems", "uniqueItems", "items", "prefixItems", "contains"), frozenset({"array"})),
+    **dict.fromkeys(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"), frozenset({"integer", "number"})),
+    **dict.fromkeys(("minProperties", "maxProperties"), frozenset({"object"})),
+}
+
+
+def without_meaningless(schema: Json) -> None:
+    """Drop the words that say nothing about values of the schema's type, as `uniqueItems` of a string."""
+    said = schema.get("type")
+    kinds = {said} if isinstance(said, str) else set(cast("list[str]", said or ()))
+    for word in [word for word in schema if kinds.isdisjoint(_ONLY_FOR.get(word, kinds))] if kinds else ():
+        del schema[word]

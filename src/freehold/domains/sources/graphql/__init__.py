@@ -1,0 +1,1 @@
+"""Sources made from GraphQL schemas: read or introspect, compile root fields to tools, invoke."""

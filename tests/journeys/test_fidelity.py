@@ -1,0 +1,38 @@
+"""Calls of our own hard documents arrive as they ask: what `make fidelity` measures when nothing is named."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.documents.__main__ import OWN
+from bench.documents.one import measured
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("name", ["hard", "later", "swagger"])
+def test_every_call_of_our_own_documents_is_faithful(name: str, seed: int) -> None:
+    """Every operation is a tool, every tool is called, and no request or answer has a fault (OA-01, OA-03)."""
+    facts = measured(OWN / f"{name}.yaml", name, calls=100, seed=seed)
+    assert facts.faults == []
+    assert facts.skipped == []
+    assert facts.operations == facts.tools == facts.calls == facts.faithful > 4
+    assert (facts.refused, facts.ungenerated) == ("", 0)
+
+
+def test_the_command_imports_all_calls_a_sample_and_sums_up(tmp_path: Path) -> None:
+    """A folder with a document, one without operations and a page: the sums count each, and no fault is exit code 0."""
+    (tmp_path / "deeper").mkdir()
+    (tmp_path / "deeper" / "older.yaml").write_text((OWN / "swagger.yaml").read_text())
+    (tmp_path / "bare.json").write_text('{"openapi": "3.0.0", "paths": {}}')
+    (tmp_path / "page.html").write_text("<html></html>")
+    command = [sys.executable, "-m", "bench.documents", str(tmp_path), "--documents=2", "--calls=1", "--seed=3"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert "| deeper/older | 5 | 5 |" in done.stdout
+    assert "documents: 2, of them refused 1, crashed 0" in done.stdout
+    assert "calls faithful: 1 of 1 (100.00%)" in done.stdout
+    assert "page" not in done.stdout.partition("documents:")[0].replace("web page", "")
