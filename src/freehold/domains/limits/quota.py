@@ -24,11 +24,6 @@ class Allowance(Struct, frozen=True):
     ends_at: float
     """Unix seconds of the next UTC midnight; the windows are another day's from then on."""
 
-    @property
-    def limited(self) -> bool:
-        """Whether there is anything to spend."""
-        return bool(self.buckets or self.windows)
-
 
 def allowance(tenant: str, plan: Plan, now: float) -> Allowance:
     """The allowance of the UTC day `now` lies in. Both keys carry the tenant as hash tag, so one script may touch both."""

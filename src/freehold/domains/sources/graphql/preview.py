@@ -2,12 +2,11 @@
 
 from typing import Final
 
-import msgspec
 from msgspec import Struct
 
 from freehold.domains.sources.graphql.read import read
 from freehold.domains.sources.graphql.tools import compile_schema
-from freehold.domains.sources.openapi.preview import BYTES_PER_TOKEN, listed
+from freehold.domains.sources.openapi.preview import BYTES_PER_TOKEN, weighed
 from freehold.domains.sources.openapi.tools import Skip, Trimmed
 
 _NOWHERE: Final = "https://api.invalid/graphql"
@@ -33,8 +32,7 @@ class Preview(Struct, frozen=True, kw_only=True):
 def preview(data: bytes) -> Preview:
     """Import a schema and say what came of it, or raise `Refusal("document_invalid")`."""
     compiled = compile_schema(read(data), source="preview", endpoint=_NOWHERE)
-    sizes = [len(msgspec.json.encode(listed(tool))) for tool in compiled.tools]
-    total = sum(sizes) + max(len(sizes) - 1, 0) + len('{"tools":[]}')
+    total, largest = weighed(compiled.tools)
     return Preview(
         operations=len(compiled.tools) + len(compiled.skipped),
         tools=len(compiled.tools),
@@ -42,5 +40,5 @@ def preview(data: bytes) -> Preview:
         trimmed=compiled.trimmed,
         list_bytes=total,
         list_tokens=-(-total // BYTES_PER_TOKEN),
-        largest_tool_bytes=max(sizes, default=0),
+        largest_tool_bytes=largest,
     )

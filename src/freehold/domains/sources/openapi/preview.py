@@ -1,6 +1,7 @@
 """What importing a document would come to, without a server: operations, tools, skips, size, time and memory."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,8 +46,7 @@ def preview(data: bytes, *, clock: Clock, base_url: str | None = None, location:
     raw = read(data)
     compiled = _compiled(raw, base_url, location)
     seconds = clock.monotonic() - began
-    sizes = [len(msgspec.json.encode(listed(tool))) for tool in compiled.tools]
-    total = sum(sizes) + max(len(sizes) - 1, 0) + len('{"tools":[]}')
+    total, largest = weighed(compiled.tools)
     return Preview(
         operations=len(compiled.tools) + len(compiled.skipped),
         tools=len(compiled.tools),
@@ -54,7 +54,7 @@ def preview(data: bytes, *, clock: Clock, base_url: str | None = None, location:
         trimmed=compiled.trimmed,
         list_bytes=total,
         list_tokens=-(-total // BYTES_PER_TOKEN),
-        largest_tool_bytes=max(sizes, default=0),
+        largest_tool_bytes=largest,
         seconds=round(seconds, 3),
         rss_mib=round(_resident() / _MIB, 1),
     )
@@ -63,6 +63,12 @@ def preview(data: bytes, *, clock: Clock, base_url: str | None = None, location:
 def _compiled(raw: Json, base_url: str | None, location: str | None) -> Compiled:
     named = base_url or location or any("://" in str(server) for server in raw.get("servers") or ())
     return compile_tools(raw, source="preview", base_url=base_url or (None if named else _NOWHERE), location=location)
+
+
+def weighed(tools: Sequence[Tool]) -> tuple[int, int]:
+    """Bytes of the tools/list result that holds these tools, and of the largest of them."""
+    sizes = [len(msgspec.json.encode(listed(tool))) for tool in tools]
+    return sum(sizes) + max(len(sizes) - 1, 0) + len('{"tools":[]}'), max(sizes, default=0)
 
 
 def listed(tool: Tool) -> dict[str, Any]:
