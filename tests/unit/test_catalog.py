@@ -1,6 +1,7 @@
 """The catalog: who sees which tools, resources and prompts, pages that lose nothing, and names without a double."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -9,10 +10,12 @@ from hypothesis import strategies as st
 
 from freehold.core.resource import PromptArgument
 from freehold.core.tool import Tool
-from freehold.domains.catalog.edition import ListKind, Offers
+from freehold.domains.catalog.cursors import Cursors
+from freehold.domains.catalog.edition import ListKind, Offer, Offers
 from freehold.domains.catalog.listing import encoded, encoded_prompt, encoded_resource
 from freehold.domains.catalog.resolve import Catalog
-from tests.catalogs import KINDS, SCOPES, Offered, catalog, listed, of_tools, principal, prompt, refused, resource, tool
+from freehold.kit.crypto import Seal
+from tests.catalogs import KEY, KINDS, SCOPES, Offered, catalog, listed, of_tools, principal, prompt, refused, resource, tool
 
 NAMES = tuple(f"tool_{number}" for number in range(12))
 
@@ -130,9 +133,9 @@ def test_a_replaced_catalog_serves_the_new_entries_and_refuses_old_cursors(kind:
     made = catalog(everywhere("a", "b"), page_size=1)
     cursor = made.page(principal(), kind, None).following
     assert cursor is not None
-    before = made.version
+    before = made.edition("acme").version
     made.replace([everywhere("c", "d")])
-    assert made.version != before
+    assert made.edition("acme").version != before
     assert [name[0] for page in listed(made, principal(), kind) for name in page] == ["c", "d"]
     assert made.find(principal(), "a") is None
     assert made.prompt(principal(), "a") is None
@@ -146,7 +149,7 @@ def test_equal_catalogs_have_one_version_on_every_replica() -> None:
     one, other = of_tools(tool("a"), tool("b"), page_size=1), of_tools(tool("a"), tool("b"), page_size=1)
     cursor = one.page(principal(), "tools", None).following
     assert cursor is not None
-    assert one.version == other.version
+    assert one.edition("acme").version == other.edition("acme").version
     assert json.loads(other.page(principal(), "tools", cursor).items)[0]["name"] == "b"
     assert refused(of_tools(tool("a"), tool("b"), page_size=1, key=b"x" * 32), principal(), cursor)
     assert refused(of_tools(tool("a"), tool("c"), page_size=1), principal(), cursor)
@@ -298,8 +301,46 @@ def mirroring(annotation: object, **more: Any) -> Tool:
 def test_the_plan_of_what_to_mirror_is_kept_by_the_name_a_tool_is_listed_under() -> None:
     """A tool's plan is found under its listed name, changes with the catalog, and is empty for every other tool."""
     made: Catalog = of_tools(mirroring("Region"), tool("plain"), tool("x-mcp-header"))
-    assert [(one.path, one.suffix) for one in made.mirrored("query")] == [(("region",), "Region")]
-    assert made.mirrored("plain") == made.mirrored("x-mcp-header") == made.mirrored("nothing") == ()
+    assert [(one.path, one.suffix) for one in made.mirrored(principal(), "query")] == [(("region",), "Region")]
+    assert made.mirrored(principal(), "plain") == made.mirrored(principal(), "x-mcp-header") == made.mirrored(principal(), "nothing") == ()
     made.replace([Offered("a", [mirroring("Zone")]), Offered("b", [mirroring("not a token")])])
-    assert [one.suffix for one in made.mirrored("a_query")] == ["Zone"]
-    assert made.mirrored("query") == made.mirrored("b_query") == ()
+    assert [one.suffix for one in made.mirrored(principal(), "a_query")] == ["Zone"]
+    assert made.mirrored(principal(), "query") == made.mirrored(principal(), "b_query") == ()
+
+
+class _Without:
+    """An arrangement that takes one tool away from one tenant."""
+
+    def __init__(self, tenant: str, name: str) -> None:
+        self.tenant = tenant
+        self.name = name
+
+    def key(self, tenant: str) -> str | None:
+        return self.name if tenant == self.tenant else None
+
+    def arranged(self, tenant: str, offers: Sequence[Offer]) -> Sequence[Offer]:
+        return [Offered(offer.name, [one for one in offer.tools if one.name != self.name]) for offer in offers]
+
+
+def test_tenants_see_the_same_sources_differently() -> None:
+    """An arrangement changes what one tenant finds and lists, nothing of what another does, and is asked again when told to."""
+    without = _Without("globex", "b")
+    made = Catalog(Cursors(Seal(KEY)), page_size=10, arrangements=[without])
+    made.replace([Offered("api", [tool("a"), tool("b")])])
+    assert made.find(principal("globex"), "b") is None
+    assert [one["name"] for one in json.loads(made.page(principal("globex"), "tools", None).items)] == ["a"]
+    assert made.find(principal("acme"), "b") is not None
+    assert [one["name"] for one in json.loads(made.page(principal("acme"), "tools", None).items)] == ["a", "b"]
+    assert made.edition("acme") is made.edition("initech") is not made.edition("globex")
+    without.name = "a"
+    assert made.find(principal("globex"), "b") is None, "asked only when told"
+    made.rearrange()
+    assert made.find(principal("globex"), "b") is not None
+    assert made.find(principal("globex"), "a") is None
+
+
+def test_a_tool_that_is_not_listed_is_found_all_the_same() -> None:
+    """The list and what can be called are two things."""
+    made = catalog(Offered("api", [tool("a"), tool("b", listed=False)]))
+    assert [one["name"] for one in json.loads(made.page(principal(), "tools", None).items)] == ["a"]
+    assert made.find(principal(), "b") is not None

@@ -8,7 +8,7 @@ from msgspec import UNSET, Struct, UnsetType
 from freehold.core.channel import SILENT, Ask, Channel
 from freehold.core.principal import Principal
 from freehold.core.refusals import Refusal
-from freehold.core.tool import Tool
+from freehold.core.tool import Tool, View
 
 Method = Literal["tools/call", "resources/read", "prompts/get", "completion/complete"]
 
@@ -36,6 +36,8 @@ class Call(Struct, frozen=True, kw_only=True, eq=False):
     traceparent: str = ""
     method: Method = "tools/call"
     channel: Channel = SILENT
+    view: View | None = None
+    """Which part of the answer is wanted; None for all of it."""
 
     def __repr__(self) -> str:
         """Which call; arguments and credential stay out of logs and error reports."""
@@ -59,6 +61,8 @@ class Outcome(Struct, frozen=True, kw_only=True, eq=False):
     """In wire form: a tool's content blocks, a resource's contents (`text` or `blob`), a prompt's messages."""
     structured: Any | UnsetType = UNSET
     """Any JSON value or `msgspec.Raw`; UNSET when there is none."""
+    meta: dict[str, Any] | None = None
+    """Members of the result's `_meta`, under names of ours."""
     refusal: Refusal | None = None
     asks: tuple[Ask, ...] = ()
     """With `asked`: what is still to be answered."""

@@ -1,8 +1,36 @@
 """A tool as agents see it, and what its source needs to run it."""
 
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from msgspec import Struct
+
+from freehold.core.principal import Principal
+
+
+class View(Struct, frozen=True, kw_only=True):
+    """Which part of an answer is wanted, beside the tool's own arguments."""
+
+    fields: tuple[str, ...] = ()
+    """Dotted paths of the fields to keep of each record; empty keeps all."""
+    skip: int = 0
+    """Records of the answer that were shown before."""
+
+
+class Meant(Struct, frozen=True, kw_only=True):
+    """What a call of a standing-in tool means: this call instead."""
+
+    name: str
+    """Looked up in the caller's own catalog, as if the caller had named it."""
+    arguments: dict[str, Any]
+    view: View | None = None
+
+
+class StandsIn(Protocol):
+    """Turns the arguments of a tool that stands in for others into the call that is meant."""
+
+    def __call__(self, principal: Principal, arguments: dict[str, Any], /) -> Meant:
+        """Pure and quick. Raises `Refusal("invalid_arguments")` for arguments that mean nothing."""
+        ...
 
 
 class Tool(Struct, frozen=True, kw_only=True, eq=False):
@@ -31,5 +59,9 @@ class Tool(Struct, frozen=True, kw_only=True, eq=False):
     """Whether a call may become a task (extension io.modelcontextprotocol/tasks), or must."""
     asks_first: bool = False
     """Its first questions come before the task: the call ends with them, and becomes a task when it comes again with the answers."""
+    listed: bool = True
+    """Whether tools/list shows it; one that is not listed can be found and called all the same."""
+    stands_in: StandsIn | None = None
+    """For a tool that runs nothing itself: what a call of it means. The meant tool's scopes, limits, schema and ledger entry apply."""
     operation: Any = None
     """What the source compiled to run it; opaque to everyone else."""

@@ -86,7 +86,8 @@ class Answers:
             return self._refused(outcome.refusal)
         structured = outcome.structured
         encoded = None if structured is UNSET else bytes(structured) if isinstance(structured, msgspec.Raw) else wire.encode(structured)
-        return self._results.call(wire.encode(outcome.content), encoded, None, failed=outcome.status in _FAILED, modern=self._modern)
+        failed = outcome.status in _FAILED
+        return self._results.call(wire.encode(outcome.content), encoded, outcome.meta, failed=failed, modern=self._modern)
 
     def resource(self, resource: Resource, uri: str, outcome: Outcome) -> bytes:
         """The `resources/read` result, each content under its URI and media type."""

@@ -13,7 +13,7 @@ from freehold.core.call import Method, Outcome
 from freehold.core.channel import LEVELS, Channel
 from freehold.core.principal import Principal
 from freehold.core.refusals import Refusal
-from freehold.core.tool import Tool
+from freehold.core.tool import Tool, View
 from freehold.domains.calls.run import Asked, Calls
 from freehold.domains.catalog.resolve import Catalog
 from freehold.kit.clock import Clock
@@ -66,16 +66,25 @@ class Calling:
         """tools/call."""
         name = _text(params, "name")
         arguments = _object(params, "arguments")
-        tool = self._catalog.find(principal, name)
-        if tool is None:
-            raise Refusal("unknown_tool")
+        tool, view = self._tool(principal, name), None
+        if tool.stands_in is not None:
+            meant = tool.stands_in(principal, arguments)
+            tool, arguments, view = self._tool(principal, meant.name), meant.arguments, meant.view
+            if tool.stands_in is not None:
+                raise Refusal("unknown_tool")
         encode = self._answers[turn.modern].tool
         if turn.modern:
-            if (plan := self._catalog.mirrored(name)) and turn.raw is not None:
+            if (plan := self._catalog.mirrored(principal, name)) and turn.raw is not None:
                 mirrors.check(plan, arguments, mirrors.gathered(turn.raw))
             if tool.task != "never" and self._becomes_task(turn, principal, params, tool):
                 return await self._task(turn, principal, params, tool, arguments, encode)
-        return await self._run(turn, principal, params, "tools/call", name, arguments, tool, encode)
+        return await self._run(turn, principal, params, "tools/call", name, arguments, tool, encode, view)
+
+    def _tool(self, principal: Principal, name: str) -> Tool:
+        tool = self._catalog.find(principal, name)
+        if tool is None:
+            raise Refusal("unknown_tool")
+        return tool
 
     async def resource(self, turn: Turn, principal: Principal, params: dict[str, Any]) -> bytes:
         """resources/read."""
@@ -134,12 +143,15 @@ class Calling:
         arguments: dict[str, Any],
         tool: Tool,
         encode: Encode,
+        view: View | None = None,
     ) -> bytes:
         if turn.modern:
             channel = self._modern(turn, principal, params, method, name, arguments)
         else:
             channel = LegacyChannel(turn, principal.tenant, self._ways)
         asked = _asked(turn, principal, method, name, arguments, tool, channel)
+        if view is not None:
+            asked = replace(asked, view=view)
         return await self._calls.run(asked, partial(self._round, asked, encode) if turn.modern else encode)
 
     # tasks

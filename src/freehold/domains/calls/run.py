@@ -13,7 +13,7 @@ from freehold.core.call import Call, Method, Next, Outcome, Step
 from freehold.core.channel import SILENT, Channel
 from freehold.core.principal import Principal
 from freehold.core.refusals import Refusal, short_of
-from freehold.core.tool import Tool
+from freehold.core.tool import Tool, View
 from freehold.domains.calls.pipeline import fold
 from freehold.kit.clock import Clock
 from freehold.kit.ids import Ids
@@ -63,6 +63,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     """How long it may take, in place of what every call may."""
     method: Method = "tools/call"
     channel: Channel = SILENT
+    view: View | None = None
 
 
 Encode = Callable[[Outcome], bytes]
@@ -152,6 +153,7 @@ class Calls:
             traceparent=asked.traceparent,
             method=asked.method,
             channel=asked.channel,
+            view=asked.view,
         )
 
     async def _outcome(self, call: Call) -> Outcome:

@@ -2,14 +2,14 @@
 
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal, Protocol
 
 from msgspec import Struct
 
 from freehold.core.resource import Prompt, Resource
 from freehold.core.tool import Tool
-from freehold.domains.catalog.listing import encoded, encoded_prompt, encoded_resource
+from freehold.domains.catalog.listing import encoded_prompt, encoded_resource
 from freehold.domains.catalog.names import unique_prompts, unique_resources, unique_tools
 from freehold.domains.catalog.uris import Uris, first_of_each
 from freehold.protocol import mirrors
@@ -46,6 +46,10 @@ class Offer(Protocol):
         ...
 
 
+Encode = Callable[[Tool], bytes]
+"""A tool as `tools/list` shows it; the same bytes for the same tool, so that editions share them."""
+
+
 class Offers(Struct, frozen=True, kw_only=True):
     """What there is for anybody at all."""
 
@@ -79,12 +83,12 @@ class Edition(Struct, frozen=True, kw_only=True):
     """Digest of every list: equal on every replica that offers the same."""
 
 
-def edition(sources: Sequence[Offer]) -> Edition:
+def edition(sources: Sequence[Offer], encode: Encode) -> Edition:
     """What these sources offer. Raises ValueError for a URI template that is none."""
     tools = unique_tools([(source.name, tool) for source in sources for tool in source.tools])
     prompts = unique_prompts([(source.name, prompt) for source in sources for prompt in source.prompts])
     resources = _resources(sources)
-    lists = _lists(tools, resources, prompts)
+    lists = _lists(tools, resources, prompts, encode)
     return Edition(
         tools={tool.name: tool for tool in tools},
         prompts={prompt.name: prompt for prompt in prompts},
@@ -106,9 +110,9 @@ def _resources(sources: Sequence[Offer]) -> list[Resource]:
     return unique_resources(kept)
 
 
-def _lists(tools: Sequence[Tool], resources: Sequence[Resource], prompts: Sequence[Prompt]) -> dict[ListKind, list[Entry]]:
+def _lists(tools: Sequence[Tool], resources: Sequence[Resource], prompts: Sequence[Prompt], encode: Encode) -> dict[ListKind, list[Entry]]:
     return {
-        "tools": [Entry(one, encoded(one)) for one in tools],
+        "tools": [Entry(one, encode(one)) for one in tools if one.listed],
         "resources": [Entry(one.tool, encoded_resource(one)) for one in resources if not one.template],
         "templates": [Entry(one.tool, encoded_resource(one)) for one in resources if one.template],
         "prompts": [Entry(one.tool, encoded_prompt(one)) for one in prompts],

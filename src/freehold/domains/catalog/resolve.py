@@ -3,8 +3,8 @@
 A view depends only on scopes and `allowed_tools`, so callers who may see the same share one."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, Final, Protocol
 
 from msgspec import Struct
 
@@ -13,7 +13,8 @@ from freehold.core.refusals import Refusal
 from freehold.core.resource import Prompt, Resource
 from freehold.core.tool import Tool
 from freehold.domains.catalog.cursors import Cursors
-from freehold.domains.catalog.edition import ListKind, Offer, Offers, edition
+from freehold.domains.catalog.edition import Edition, Entry, ListKind, Offer, Offers, edition
+from freehold.domains.catalog.listing import encoded
 from freehold.domains.catalog.uris import Found
 from freehold.protocol.mirrors import Mirrored
 
@@ -21,6 +22,10 @@ _VIEWS: Final = 1_000
 """Views kept; beyond that the oldest go. A view is rebuilt from encoded entries, cheaply."""
 _VIEW_BYTES: Final = 64 << 20
 """Bytes of pages kept in all views together, but for the newest."""
+_TENANTS: Final = 20_000
+"""Tenants whose edition is known without asking the arrangements."""
+_EDITIONS: Final = 64
+"""Editions kept beside the one without arrangements; beyond that the oldest go and are worked out again when somebody looks."""
 
 
 class Page(Struct, frozen=True):
@@ -51,13 +56,26 @@ class _View(Struct, frozen=True):
         return sum(len(page) for pages in self.pages.values() for page in pages)
 
 
-class Catalog:
-    """One edition at a time; `replace` swaps the whole at once."""
+class Arrangement(Protocol):
+    """One way in which tenants see the same sources differently: edits, versions, a budget. Its owner says `rearrange` when it changes."""
 
-    def __init__(self, cursors: Cursors, *, page_size: int) -> None:
-        """Empty until the first `replace`."""
+    def key(self, tenant: str) -> Hashable:
+        """Tenants with equal keys are shown the same; None where nothing is different. A lookup in memory."""
+        ...
+
+    def arranged(self, tenant: str, offers: Sequence[Offer]) -> Sequence[Offer]:
+        """What this tenant is shown of these offers; a tool that is not changed stays the same object."""
+        ...
+
+
+class Catalog:
+    """One edition for all, and one for each way tenants see it differently; `replace` swaps the whole at once."""
+
+    def __init__(self, cursors: Cursors, *, page_size: int, arrangements: Sequence[Arrangement] = ()) -> None:
+        """Empty until the first `replace`. Each of the `arrangements` is given what the one before it made."""
         self._cursors = cursors
         self._page_size = page_size
+        self._arrangements = tuple(arrangements)
         self.replace(())
 
     def replace(self, sources: Sequence[Offer]) -> None:
@@ -65,24 +83,53 @@ class Catalog:
 
         Of two resources with one URI the first is offered. Raises ValueError for a URI template that is none, and changes nothing.
         """
-        self._edition = edition(sources)
-        self._views: dict[tuple[frozenset[str], frozenset[str] | None], _View] = {}
+        base = edition(sources, encoded)
+        self._sources = tuple(sources)
+        self._base = base
+        self._encodings = {entry.tool: entry.json for entry in base.lists["tools"]}
+        self.rearrange()
+
+    def rearrange(self) -> None:
+        """Ask the arrangements again, for every tenant; the sources stay."""
+        self._editions: dict[Hashable, Edition] = {}
+        self._by_tenant: dict[str, Edition] = {}
+        self._views: dict[tuple[str, frozenset[str], frozenset[str] | None], _View] = {}
         self._viewed = 0
 
-    @property
-    def version(self) -> str:
-        """Digest of every list: equal on every replica that offers the same."""
-        return self._edition.version
+    def edition(self, tenant: str) -> Edition:
+        """What there is for a tenant, whoever asks. Worked out at the first look, then kept; tenants who are shown the same share one."""
+        known = self._by_tenant.get(tenant)
+        if known is None:
+            _make_room(self._by_tenant, _TENANTS)
+            known = self._by_tenant[tenant] = self._arranged(tenant)
+        return known
+
+    def _arranged(self, tenant: str) -> Edition:
+        keys = tuple(each.key(tenant) for each in self._arrangements)
+        if all(key is None for key in keys):
+            return self._base
+        known = self._editions.get(keys)
+        if known is None:
+            offers: Sequence[Offer] = self._sources
+            for each in self._arrangements:
+                offers = each.arranged(tenant, offers)
+            _make_room(self._editions, _EDITIONS)
+            known = self._editions[keys] = edition(offers, self._encoded)
+        return known
+
+    def _encoded(self, tool: Tool) -> bytes:
+        """Editions share the bytes of tools that are the same in them."""
+        return self._encodings.get(tool) or encoded(tool)
 
     @property
     def offers(self) -> Offers:
         """What there is for anybody at all."""
-        return self._edition.offers
+        return self._base.offers
 
     @property
     def tools(self) -> Sequence[Tool]:
-        """Every tool, in listing order."""
-        return tuple(self._edition.tools.values())
+        """Every tool, in listing order, before any arrangement."""
+        return tuple(self._base.tools.values())
 
     # one of them
 
@@ -90,35 +137,35 @@ class Catalog:
         """The named tool unless `allowed_tools` hides it; scopes are the caller's to check."""
         if principal.tools is not None and name not in principal.tools:
             return None
-        return self._edition.tools.get(name)
+        return self.edition(principal.tenant).tools.get(name)
 
-    def mirrored(self, name: str) -> tuple[Mirrored, ...]:
+    def mirrored(self, principal: Principal, name: str) -> tuple[Mirrored, ...]:
         """What calls of the named tool must repeat in headers: nothing, for nearly all."""
-        return self._edition.mirrored.get(name, ())
+        return self.edition(principal.tenant).mirrored.get(name, ())
 
     def resource(self, principal: Principal, uri: str) -> Found | None:
         """The resource this URI belongs to and its template's values; hidden as tools are, scopes are the caller's to check.
 
         A URI belongs to one resource whoever asks: where that one is hidden, no other answers instead.
         """
-        found = self._edition.uris.find(uri)
+        found = self.edition(principal.tenant).uris.find(uri)
         return None if found is None or _hidden(found[0].tool, principal) else found
 
     def template(self, principal: Principal, uri: str) -> Resource | None:
         """The template of exactly this text, likewise."""
-        found = self._edition.uris.template(uri)
+        found = self.edition(principal.tenant).uris.template(uri)
         return None if found is None or _hidden(found.tool, principal) else found
 
     def prompt(self, principal: Principal, name: str) -> Prompt | None:
         """The named prompt, likewise."""
-        found = self._edition.prompts.get(name)
+        found = self.edition(principal.tenant).prompts.get(name)
         return None if found is None or _hidden(found.tool, principal) else found
 
     # all of them
 
     def page(self, principal: Principal, kind: ListKind, cursor: str | None) -> Page:
         """One page of what this caller may use. Raises `Refusal` for a cursor that is not theirs, also for an empty one."""
-        version, pages = self.version, self._view(principal).pages[kind]
+        version, pages = self.edition(principal.tenant).version, self._view(principal).pages[kind]
         at = 0 if cursor is None else self._cursors.open(principal.tenant, version, kind, cursor)
         if at >= len(pages):
             raise Refusal("invalid_cursor")
@@ -131,17 +178,18 @@ class Catalog:
 
     def _view(self, principal: Principal) -> _View:
         """Kept by the scopes that something asks for: others make no difference, and a token may carry any number of them."""
-        key = (principal.scopes & self._edition.asked, principal.tools)
+        seen = self.edition(principal.tenant)
+        key = (seen.version, principal.scopes & seen.asked, principal.tools)
         view = self._views.get(key)
         if view is None:
-            view = self._views[key] = self._seen(principal)
+            view = self._views[key] = self._seen(seen, principal)
             self._viewed += view.size
             while len(self._views) > _VIEWS or (self._viewed > _VIEW_BYTES and len(self._views) > 1):
                 self._viewed -= self._views.pop(next(iter(self._views))).size
         return view
 
-    def _seen(self, principal: Principal) -> _View:
-        pages: dict[ListKind, tuple[bytes, ...]] = {kind: self._paged(kind, principal) for kind in self._edition.lists}
+    def _seen(self, seen: Edition, principal: Principal) -> _View:
+        pages: dict[ListKind, tuple[bytes, ...]] = {kind: self._paged(entries, principal) for kind, entries in seen.lists.items()}
         shown = Shown(
             tools=_digest(pages["tools"]),
             prompts=_digest(pages["prompts"]),
@@ -149,11 +197,16 @@ class Catalog:
         )
         return _View(pages, shown)
 
-    def _paged(self, kind: ListKind, principal: Principal) -> tuple[bytes, ...]:
-        seen = [entry.json for entry in self._edition.lists[kind] if _visible(entry.tool, principal)]
+    def _paged(self, entries: Sequence[Entry], principal: Principal) -> tuple[bytes, ...]:
+        seen = [entry.json for entry in entries if _visible(entry.tool, principal)]
         size = self._page_size
         cuts = [seen[start : start + size] for start in range(0, len(seen), size)] or [[]]
         return tuple(b"[" + b",".join(part) + b"]" for part in cuts)
+
+
+def _make_room(kept: dict[Any, Any], most: int) -> None:
+    while len(kept) >= most:
+        del kept[next(iter(kept))]
 
 
 def _hidden(tool: Tool, principal: Principal) -> bool:
