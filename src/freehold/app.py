@@ -10,21 +10,22 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, Final
 
-from freehold import plugs
+from freehold import plugs, specs
 from freehold.administration import Administration
 from freehold.core.plan import Plan
 from freehold.core.principal import Principal
 from freehold.domains.calls.observed import Observed
 from freehold.domains.calls.run import Calls
+from freehold.domains.catalog.budget import Budget
 from freehold.domains.catalog.cursors import Cursors
 from freehold.domains.catalog.resolve import Catalog
+from freehold.domains.catalog.standing import Standing
 from freehold.domains.guard.step import Guard
 from freehold.domains.ledger.book import Book
 from freehold.domains.ledger.writer import Ledger
 from freehold.domains.limits.step import Limits
 from freehold.domains.oauth.apikeys import ApiKeys
 from freehold.domains.oauth.issuer import Issuer
-from freehold.domains.oauth.jwks import TrustedIssuer
 from freehold.domains.oauth.keys import SigningKeys
 from freehold.domains.oauth.resource import Resource
 from freehold.domains.oauth.service_tokens import ServiceTokens
@@ -33,7 +34,7 @@ from freehold.domains.resilience.step import Resilience
 from freehold.domains.sources.fetch import Documents
 from freehold.domains.sources.functions import Functions
 from freehold.domains.sources.invoke import Sources
-from freehold.domains.sources.load import GraphQlSpec, Loader, OpenApiSpec
+from freehold.domains.sources.load import Loader
 from freehold.domains.sources.port import Source
 from freehold.domains.tasks.model import Terms
 from freehold.domains.tasks.tasks import Tasks
@@ -53,8 +54,8 @@ from freehold.kit.overdue import Overdue
 from freehold.kit.randomness import Pool
 from freehold.kit.state import State
 from freehold.kit.telemetry import Metrics, OpenTelemetry, Spans, otlp
-from freehold.roster import InProcessApi, NamedSource, PythonSpec, Roster
-from freehold.settings import IssuerSettings, Settings, SourceSettings
+from freehold.roster import InProcessApi, Roster
+from freehold.settings import Settings
 from freehold.web.asgi import Asgi
 from freehold.web.ops import explain
 
@@ -139,7 +140,7 @@ class Application:
         self.issuer = Issuer(self.signing_keys, issuer=settings.base, resource=settings.resource, clock=self.clock, ids=self.ids)
         self.api_keys = ApiKeys(self.db, self.tenants, self.changes, clock=self.clock, ids=self.ids, randomness=self._randomness)
         trusted = [embedded(settings.base, self.signing_keys)]
-        trusted += [external(_trusted(one), self.outbound, self.clock) for one in settings.issuers.values()]
+        trusted += [external(specs.trusted(one), self.outbound, self.clock) for one in settings.issuers.values()]
         tokens = AccessTokens(trusted, resource=settings.resource, clock=self.clock)
         self.resource = Resource(self.db, tokens, self.tenants, plans=settings.plans, clock=self.clock)
         self.service_tokens = ServiceTokens(self.signing_keys, issuer=settings.base, clock=self.clock, ids=self.ids)
@@ -147,13 +148,16 @@ class Application:
     def _tools(self) -> None:
         settings = self.settings
         self.sources = Sources()
-        self.catalog = Catalog(Cursors(self.seal), page_size=settings.page_size)
+        curation = specs.curation(settings)
+        arrangements = [] if curation is None else [Budget(curation)]
+        self.catalog = Catalog(Cursors(self.seal), page_size=settings.page_size, arrangements=arrangements)
+        self.standing = Standing(self.catalog)
         self.documents = Documents(self.db, self.outbound, self.changes, self.clock)
         loader = Loader(self.documents, self.outbound, seconds=settings.call_seconds, cap=settings.upstream_cap)
         self.roster = Roster(
             loader,
             self.documents,
-            named=_named(settings),
+            named=specs.sources(settings),
             functions=self.functions,
             apis=self.apis,
             offer=self._offer,
@@ -162,7 +166,7 @@ class Application:
         )
 
     def _offer(self, sources: Sequence[Source]) -> None:
-        self.sources.replace(sources)
+        self.sources.replace([*sources, self.standing])
         self.catalog.replace(sources)
         self.doors.streams.catalog_changed()
 
@@ -368,24 +372,3 @@ class Application:
         self.resource.forget()
         self.signing_keys.forget()
         self.roster.follow()
-
-
-def _trusted(one: IssuerSettings) -> TrustedIssuer:
-    return TrustedIssuer(
-        issuer=one.issuer, jwks_uri=one.jwks_url, claims=one.claims, algorithms=frozenset(one.algorithms), typ=one.token_type
-    )
-
-
-def _named(settings: Settings) -> dict[str, NamedSource]:
-    return {name: _spec(settings, name, one) for name, one in settings.sources.items()}
-
-
-def _spec(settings: Settings, name: str, one: SourceSettings) -> NamedSource:
-    if one.python is not None:
-        return PythonSpec(name=name, place=one.python)
-    location = settings.at(one.graphql or one.openapi or "")
-    if one.graphql is not None:
-        return GraphQlSpec(name=name, location=location, base_url=one.base_url, audience=one.audience, scopes=one.scopes)
-    return OpenApiSpec(
-        name=name, location=location, base_url=one.base_url, audience=one.audience, scopes=one.scopes, resources=one.resources
-    )

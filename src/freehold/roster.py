@@ -27,6 +27,7 @@ from freehold.kit.json import NotStrict, strict
 _log = logging.getLogger("freehold.roster")
 _DOCUMENT_SECONDS: Final = 30.0
 _OK: Final = 200
+RESERVED: Final = "freehold"
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
 
@@ -115,6 +116,11 @@ class Roster:
         _check_names(built)
         self._sources, self._digests = tuple(built), digests
         self._offer(self._sources)
+
+    @property
+    def offered(self) -> Sequence[Source]:
+        """What the last load built, in the operator's order."""
+        return self._sources
 
     def follow(self) -> asyncio.Task[None]:
         """Look, in the background, whether another process refreshed a document, and load again if so.
@@ -231,6 +237,8 @@ class Roster:
 def _check_names(sources: Sequence[Source]) -> None:
     """A call finds its source by name."""
     names = [source.name for source in sources]
+    if RESERVED in names:
+        raise Misconfigured(f"A source cannot be named {RESERVED!r}: the tools that search a long list are of it. Choose another name.")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         mend = f"Give [sources.{twice[0]}], Freehold(name=...) or app.api(...) another name."

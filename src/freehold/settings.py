@@ -129,6 +129,14 @@ class Settings(_Frozen):
     """Calls one source may have in flight; one tenant may hold half of them."""
     page_size: Annotated[int, Field(ge=1)] = 1_000
     """Tools on one page of tools/list."""
+    catalog_tokens: Annotated[int, Field(ge=1_000)] | None = None
+    """Tokens tools/list may take (four bytes each); more tools than fit are found with search_tools. Unset lists everything."""
+    catalog_first: tuple[str, ...] = ()
+    """Tools to list before all others when catalog_tokens bounds the list; `freehold catalog compile --usage 30` proposes them."""
+    catalog_tags: tuple[str, ...] = ()
+    """Areas of the API (tags of its document) whose tools may be listed when catalog_tokens bounds the list; empty means all."""
+    catalog_kinds: tuple[Literal["reads", "writes", "destroys"], ...] = ()
+    """Kinds of tools that may be listed when catalog_tokens bounds the list; empty means all. The others are found by searching."""
     boundary: bool = True
     """Put a tool's text between lines that mark it as data."""
     ledger_durability: Literal["process", "power"] = "process"
@@ -254,7 +262,7 @@ def _sentences(fault: ValidationError, path: Path | None) -> str:
 
 def unsafe(settings: Settings) -> list[str]:
     """Combinations that must not start, each as what is wrong and the mend."""
-    said = [*_addresses(settings), *_plans(settings)]
+    said = [*_addresses(settings), *_plans(settings), *_catalog(settings)]
     key = settings.master_key.get_secret_value()
     if key and (len(key) != _MASTER_KEY_DIGITS or not all(character in "0123456789abcdefABCDEF" for character in key)):
         said.append("master_key must be 64 hex digits. Make one with `openssl rand -hex 32`.")
@@ -290,6 +298,12 @@ def _source(name: str, source: SourceSettings) -> list[str]:
         return [f"sources.{name} needs exactly one of openapi, graphql and python. Keep the one that is meant."]
     if source.resources and source.openapi is None:
         return [f"sources.{name}.resources names operations of an OpenAPI document, and there is none. Remove it."]
+    return []
+
+
+def _catalog(settings: Settings) -> list[str]:
+    if settings.catalog_tokens is None and (settings.catalog_first or settings.catalog_tags or settings.catalog_kinds):
+        return ["catalog_first, catalog_tags and catalog_kinds mean nothing without catalog_tokens. Set it, or remove them."]
     return []
 
 

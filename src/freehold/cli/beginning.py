@@ -4,12 +4,15 @@ import json
 import shlex
 import tomllib
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 import typer
 
 from freehold.cli.moments import counted
+from freehold.core.tool import BYTES_PER_TOKEN
 from freehold.domains.sources.fetch import read
+from freehold.domains.sources.openapi.preview import weighed
 from freehold.domains.sources.openapi.read import read as parse
 from freehold.domains.sources.openapi.tools import Compiled, compile_tools
 from freehold.kit.errors import Misconfigured
@@ -26,6 +29,15 @@ port = 8080
 outbound_allow = {allow}
 """
 
+_LONG: Final = 25_000
+_BUDGET: Final = 8_000
+_BOUNDED: Final = f"""
+# The whole list would take more tokens than most agents have room for. What is not listed is found with search_tools;
+# `freehold catalog compile` shows what is listed, and tries other budgets.
+catalog_tokens = {_BUDGET}
+"""
+"""Written where the list of all tools takes more than `_LONG` tokens."""
+
 _SOURCE = """
 [sources.{name}]
 openapi = {openapi}
@@ -39,9 +51,13 @@ async def begin(folder: Path, *, openapi: str, base_url: str | None, name: str) 
         raise Misconfigured(f"{target} is already there. Add another API with `freehold source add`, or remove the file first.")
     compiled, location = await _imported(name, openapi, base_url, folder)
     allow = ", ".join(map(_quoted, places(compiled.base_url, location)))
-    text = _HEAD.format(allow=f"[{allow}]") + _section(name, location, base_url)
+    tokens = weighed(compiled.tools)[0] // BYTES_PER_TOKEN
+    bounded = _BOUNDED if tokens > _LONG else ""
+    text = _HEAD.format(allow=f"[{allow}]") + bounded + _section(name, location, base_url)
     _write(target, text)
     typer.echo(f"Wrote {target}: {counted(len(compiled.tools), 'tool')} from {compiled.base_url}" + _skips(compiled))
+    if bounded:
+        typer.echo(f"Their list would take {tokens} tokens; catalog_tokens = {_BUDGET} lists a part, the others are found by searching.")
     typer.echo("Next:")
     inside = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "
     typer.echo(f"  {inside}freehold tenant create acme --plan pro")

@@ -1,10 +1,13 @@
 """A tool as agents see it, and what its source needs to run it."""
 
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from msgspec import Struct
 
 from freehold.core.principal import Principal
+
+BYTES_PER_TOKEN: Final = 4
+"""The rule behind every figure in tokens: a token is taken to be four bytes of a list."""
 
 
 class View(Struct, frozen=True, kw_only=True):
@@ -31,6 +34,14 @@ class StandsIn(Protocol):
     def __call__(self, principal: Principal, arguments: dict[str, Any], /) -> Meant:
         """Pure and quick. Raises `Refusal("invalid_arguments")` for arguments that mean nothing."""
         ...
+
+
+class Brief(Struct, frozen=True, kw_only=True):
+    """What tools/list says of a tool in place of its whole definition, where the list has a budget."""
+
+    description: str
+    input_schema: dict[str, Any]
+    """Accepts whatever the tool's own schema accepts, which alone decides a call."""
 
 
 class Tool(Struct, frozen=True, kw_only=True, eq=False):
@@ -61,6 +72,10 @@ class Tool(Struct, frozen=True, kw_only=True, eq=False):
     """Its first questions come before the task: the call ends with them, and becomes a task when it comes again with the answers."""
     listed: bool = True
     """Whether tools/list shows it; one that is not listed can be found and called all the same."""
+    tags: tuple[str, ...] = ()
+    """Areas of the API it belongs to, as its source names them."""
+    brief: Brief | None = None
+    """Shown by tools/list instead of the definition; None: the list says all of it."""
     stands_in: StandsIn | None = None
     """For a tool that runs nothing itself: what a call of it means. The meant tool's scopes, limits, schema and ledger entry apply."""
     operation: Any = None

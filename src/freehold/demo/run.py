@@ -77,7 +77,7 @@ async def raised(console: Console, port: int | None) -> AsyncGenerator[Stage]:
             house = build(settings(folder, address(api), front.getsockname()[1]))
             await stack.enter_async_context(house.running())
             await stack.enter_async_context(serving(house.asgi, front))
-            tools = sum(len(source.tools) for source in house.sources.all)
+            tools = len(house.catalog.tools)
             story.step(console, f"Freehold made {tools} tools of its OpenAPI document, at {address(front)}/mcp")
             yield Stage(house, f"{address(front)}/mcp", tools)
 

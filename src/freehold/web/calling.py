@@ -13,7 +13,7 @@ from freehold.core.call import Method, Outcome
 from freehold.core.channel import LEVELS, Channel
 from freehold.core.principal import Principal
 from freehold.core.refusals import Refusal
-from freehold.core.tool import Tool, View
+from freehold.core.tool import Meant, Tool, View
 from freehold.domains.calls.run import Asked, Calls
 from freehold.domains.catalog.resolve import Catalog
 from freehold.kit.clock import Clock
@@ -67,18 +67,18 @@ class Calling:
         name = _text(params, "name")
         arguments = _object(params, "arguments")
         tool, view = self._tool(principal, name), None
-        if tool.stands_in is not None:
-            meant = tool.stands_in(principal, arguments)
+        meant = _meant(tool, principal, arguments)
+        if meant is not None:
             tool, arguments, view = self._tool(principal, meant.name), meant.arguments, meant.view
             if tool.stands_in is not None:
                 raise Refusal("unknown_tool")
         encode = self._answers[turn.modern].tool
         if turn.modern:
-            if (plan := self._catalog.mirrored(principal, name)) and turn.raw is not None:
+            if meant is None and (plan := self._catalog.mirrored(principal, name)) and turn.raw is not None:
                 mirrors.check(plan, arguments, mirrors.gathered(turn.raw))
             if tool.task != "never" and self._becomes_task(turn, principal, params, tool):
                 return await self._task(turn, principal, params, tool, arguments, encode)
-        return await self._run(turn, principal, params, "tools/call", name, arguments, tool, encode, view)
+        return await self._run(turn, principal, params, "tools/call", tool.name, arguments, tool, encode, view)
 
     def _tool(self, principal: Principal, name: str) -> Tool:
         tool = self._catalog.find(principal, name)
@@ -220,6 +220,18 @@ class Calling:
         if len(sealed) > rounds.LONGEST:  # a state that would not be taken back is not given
             raise Refusal("invalid_params", why="the answers so far are more than a requestState can carry")
         return self._results.asked(((ask.key, ask.method, ask.params) for ask in outcome.asks), sealed)
+
+
+def _meant(tool: Tool, principal: Principal, arguments: dict[str, Any]) -> Meant | None:
+    """None also for arguments that mean nothing: the corridor refuses and records them, as those of any tool."""
+    if tool.stands_in is None:
+        return None
+    try:
+        return tool.stands_in(principal, arguments)
+    except Refusal as refusal:
+        if refusal.code != "invalid_arguments":
+            raise
+        return None
 
 
 def _asked(turn: Turn, principal: Principal, method: Method, name: str, arguments: dict[str, Any], tool: Tool, channel: Channel) -> Asked:

@@ -95,7 +95,7 @@ def edition(sources: Sequence[Offer], encode: Encode) -> Edition:
         uris=Uris(resources),
         lists=lists,
         mirrored=_mirrored(lists["tools"]),
-        asked=frozenset(scope for entries in lists.values() for entry in entries for scope in entry.tool.scopes),
+        asked=_asked(tools, lists),
         offers=_offers(tools, resources, prompts),
         version=_version(lists),
     )
@@ -119,9 +119,15 @@ def _lists(tools: Sequence[Tool], resources: Sequence[Resource], prompts: Sequen
     }
 
 
+def _asked(tools: Sequence[Tool], lists: Mapping[ListKind, Sequence[Entry]]) -> frozenset[str]:
+    """Of tools that are not listed, too: whether they can be found depends on it."""
+    listed = (entry.tool for entries in lists.values() for entry in entries)
+    return frozenset(scope for tool in (*tools, *listed) for scope in tool.scopes)
+
+
 def _mirrored(tools: Sequence[Entry]) -> dict[str, tuple[Mirrored, ...]]:
     """Schemas without the keyword are told by their bytes, which is quicker than reading them all."""
-    plans = {entry.tool.name: mirrors.plan(entry.tool.input_schema) for entry in tools if _ANNOTATED in entry.json}
+    plans = {entry.tool.name: mirrors.plan((entry.tool.brief or entry.tool).input_schema) for entry in tools if _ANNOTATED in entry.json}
     return {name: plan for name, plan in plans.items() if plan}
 
 

@@ -5,11 +5,16 @@ from typing import Any
 import msgspec
 
 from freehold.core.resource import Prompt, PromptArgument, Resource
-from freehold.core.tool import Tool
+from freehold.core.tool import Brief, Tool
 
 
 def encoded(tool: Tool) -> bytes:
     """One entry of `tools/list` (server/tools)."""
+    return msgspec.json.encode(_brief(tool, tool.brief) if tool.brief is not None else defined(tool))
+
+
+def defined(tool: Tool) -> dict[str, Any]:
+    """The whole definition of a tool, as the list shows it where there is room."""
     shown: dict[str, Any] = {"name": tool.name}
     if tool.title:
         shown["title"] = tool.title
@@ -23,7 +28,14 @@ def encoded(tool: Tool) -> bytes:
         "idempotentHint": tool.idempotent,
         "openWorldHint": tool.open_world,
     }
-    return msgspec.json.encode(shown)
+    return shown
+
+
+def _brief(tool: Tool, brief: Brief) -> dict[str, Any]:
+    """Without title and output schema, and without the hints a client takes for granted (server/tools)."""
+    hints: dict[str, bool] = {"readOnlyHint": True} if tool.read_only else {} if tool.destructive else {"destructiveHint": False}
+    said: dict[str, Any] = {"name": tool.name, "description": brief.description, "inputSchema": brief.input_schema}
+    return {**said, "annotations": hints} if hints else said
 
 
 def encoded_resource(resource: Resource) -> bytes:

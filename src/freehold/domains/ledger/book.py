@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from freehold.domains.ledger.export import Format, export
-from freehold.domains.ledger.store import units_of
+from freehold.domains.ledger.store import calls_by_tool, units_of
 from freehold.domains.ledger.verify import Verification, verify
 from freehold.kit.db import Database
 from freehold.kit.ids import Ids
@@ -33,6 +33,12 @@ class Book:
         async with self._db.tenant(tenant) as scope:
             row = await scope.one(units_of(_first_id(at - _SLACK), int(at * 1_000_000)))
         return int(row[0]) if row is not None else 0
+
+    async def calls_since(self, at: float) -> dict[str, int]:
+        """Calls of all tenants from `at` (Unix seconds) on, by the tool's name, whatever they came to. For operators."""
+        async with self._db.system() as scope:
+            rows = await scope.all(calls_by_tool(_first_id(at - _SLACK), int(at * 1_000_000)))
+        return {row.what: int(row.calls) for row in rows}
 
 
 class _Stopped:

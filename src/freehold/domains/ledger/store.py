@@ -63,3 +63,10 @@ def units_of(first_id: str, at_us: int) -> Statement:
     """What the scope's tenant was charged from `at_us` on. Ids grow with time: `first_id` only spares reading what is older."""
     c = ledger_entries.c
     return select(func.coalesce(func.sum(c.units), 0)).where(c.id >= first_id, c.at_us >= at_us)
+
+
+def calls_by_tool(first_id: str, at_us: int) -> Statement:
+    """How often each tool was called from `at_us` on, in the scope; of every tenant in the system's."""
+    c = ledger_entries.c
+    counted = select(c.what, func.count().label("calls")).where(c.kind == "call", c.id >= first_id, c.at_us >= at_us)
+    return counted.group_by(c.what).order_by(c.what)

@@ -8,14 +8,12 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from freehold.core.tool import Tool
+from freehold.core.tool import BYTES_PER_TOKEN, Tool
 from freehold.domains.sources.openapi.document import Json
 from freehold.domains.sources.openapi.read import read
 from freehold.domains.sources.openapi.tools import Compiled, Skip, Trimmed, compile_tools
 from freehold.kit.clock import Clock
 
-BYTES_PER_TOKEN: Final = 4
-"""The rule behind `list_tokens`: a token is taken to be four bytes of the list."""
 _NOWHERE: Final = "https://api.invalid"
 """Stands in for the base URL of a document that names no host; a preview sends nothing."""
 _MIB: Final = 1024 * 1024

@@ -9,7 +9,7 @@ from freehold.core.refusals import Refusal
 from freehold.core.resource import Resource
 from freehold.core.tool import Tool
 from freehold.domains.sources.openapi.allowance import METHODS, allowance
-from freehold.domains.sources.openapi.document import Document, Inexpressible, Json, mapping, text
+from freehold.domains.sources.openapi.document import Document, Inexpressible, Json, mapping, sequence, text
 from freehold.domains.sources.openapi.inputs import Compiler
 from freehold.domains.sources.openapi.names import Wish, assign, words_of
 from freehold.domains.sources.openapi.operation import Operation
@@ -184,6 +184,7 @@ class _Work:
             idempotent=found.method in {"put", "delete"} or access == "read",
             scopes=self._scopes[access],
             audience=origin(prefix),
+            tags=tuple(tag for tag in sequence(found.operation.get("tags")) if isinstance(tag, str)),
             operation=Operation(
                 method=found.method.upper(),
                 prefix=prefix,
