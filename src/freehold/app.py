@@ -35,6 +35,7 @@ from freehold.domains.sources.functions import Functions
 from freehold.domains.sources.invoke import Sources
 from freehold.domains.sources.load import GraphQlSpec, Loader, OpenApiSpec
 from freehold.domains.sources.port import Source
+from freehold.domains.sources.upstream.upstreams import Upstreams, UpstreamSpec
 from freehold.domains.tasks.model import Terms
 from freehold.domains.tasks.tasks import Tasks
 from freehold.domains.tenancy.tenants import Tenants
@@ -46,7 +47,7 @@ from freehold.kit.clock import Clock, SystemClock
 from freehold.kit.crypto import Seal, master_key, private_folder
 from freehold.kit.db import Database, connect
 from freehold.kit.db_seals import check_master_key
-from freehold.kit.http import Outbound
+from freehold.kit.http import StreamingOutbound
 from freehold.kit.ids import Ids
 from freehold.kit.outbound import GuardedClient
 from freehold.kit.overdue import Overdue
@@ -126,7 +127,7 @@ class Application:
         self.state: State = plugs.state(settings.state_url.get_secret_value(), clock=self.clock)
         self.changes = Changes(self.db, self.state)
         self.seal = Seal(self._master_key, self._randomness)
-        self.outbound: Outbound = GuardedClient(settings.outbound_allow)
+        self.outbound: StreamingOutbound = GuardedClient(settings.outbound_allow)
         self.metrics = Metrics()
         self.metrics.gauge("freehold_ready", "1 while the server takes new work.", lambda: float(self._ready))
         self.overdue = Overdue(self.clock.monotonic)
@@ -149,7 +150,15 @@ class Application:
         self.sources = Sources()
         self.catalog = Catalog(Cursors(self.seal), page_size=settings.page_size)
         self.documents = Documents(self.db, self.outbound, self.changes, self.clock)
-        loader = Loader(self.documents, self.outbound, seconds=settings.call_seconds, cap=settings.upstream_cap)
+        self.upstreams = Upstreams(
+            self.documents,
+            self.outbound,
+            seconds=settings.call_seconds + settings.answer_seconds,  # an answer may wait for a person; the corridor has the deadline
+            cap=settings.upstream_cap,
+            clock=self.clock,
+            chance=lambda: int.from_bytes(self._randomness(2)) / 65_536,
+        )
+        loader = Loader(self.documents, self.outbound, seconds=settings.call_seconds, cap=settings.upstream_cap, upstreams=self.upstreams)
         self.roster = Roster(
             loader,
             self.documents,
@@ -159,6 +168,7 @@ class Application:
             offer=self._offer,
             cap=settings.upstream_cap,
             folder=settings.folder,
+            upstreams=self.upstreams,
         )
 
     def _offer(self, sources: Sequence[Source]) -> None:
@@ -291,6 +301,7 @@ class Application:
         self.calls.open()
         self.doors.open()
         await self.tasks.start()
+        self.roster.watch()
         self._ready = True
         for tell in self._when_ready:
             tell()
@@ -383,6 +394,9 @@ def _named(settings: Settings) -> dict[str, NamedSource]:
 def _spec(settings: Settings, name: str, one: SourceSettings) -> NamedSource:
     if one.python is not None:
         return PythonSpec(name=name, place=one.python)
+    if one.mcp is not None:
+        headers = tuple((header, value.get_secret_value()) for header, value in one.headers.items())
+        return UpstreamSpec(name=name, location=one.mcp, headers=headers, scopes=one.scopes, trusted=one.trusted)
     location = settings.at(one.graphql or one.openapi or "")
     if one.graphql is not None:
         return GraphQlSpec(name=name, location=location, base_url=one.base_url, audience=one.audience, scopes=one.scopes)
