@@ -24,7 +24,6 @@ from freehold.domains.ledger.writer import Ledger
 from freehold.domains.limits.step import Limits
 from freehold.domains.oauth.apikeys import ApiKeys
 from freehold.domains.oauth.issuer import Issuer
-from freehold.domains.oauth.jwks import TrustedIssuer
 from freehold.domains.oauth.keys import SigningKeys
 from freehold.domains.oauth.resource import Resource
 from freehold.domains.oauth.service_tokens import ServiceTokens
@@ -33,9 +32,9 @@ from freehold.domains.resilience.step import Resilience
 from freehold.domains.sources.fetch import Documents
 from freehold.domains.sources.functions import Functions
 from freehold.domains.sources.invoke import Sources
-from freehold.domains.sources.load import GraphQlSpec, Loader, OpenApiSpec
+from freehold.domains.sources.load import Loader
 from freehold.domains.sources.port import Source
-from freehold.domains.sources.upstream.upstreams import Upstreams, UpstreamSpec
+from freehold.domains.sources.upstream.upstreams import Upstreams
 from freehold.domains.tasks.model import Terms
 from freehold.domains.tasks.tasks import Tasks
 from freehold.domains.tenancy.tenants import Tenants
@@ -54,8 +53,10 @@ from freehold.kit.overdue import Overdue
 from freehold.kit.randomness import Pool
 from freehold.kit.state import State
 from freehold.kit.telemetry import Metrics, OpenTelemetry, Spans, otlp
-from freehold.roster import InProcessApi, NamedSource, PythonSpec, Roster
-from freehold.settings import IssuerSettings, Settings, SourceSettings
+from freehold.named import named
+from freehold.roster import InProcessApi, Roster
+from freehold.settings import Settings
+from freehold.speaking import Speaking
 from freehold.web.asgi import Asgi
 from freehold.web.ops import explain
 
@@ -139,9 +140,9 @@ class Application:
         self.signing_keys = SigningKeys(self.db, self.seal, self.changes, clock=self.clock)
         self.issuer = Issuer(self.signing_keys, issuer=settings.base, resource=settings.resource, clock=self.clock, ids=self.ids)
         self.api_keys = ApiKeys(self.db, self.tenants, self.changes, clock=self.clock, ids=self.ids, randomness=self._randomness)
-        trusted = [embedded(settings.base, self.signing_keys)]
-        trusted += [external(_trusted(one), self.outbound, self.clock) for one in settings.issuers.values()]
-        tokens = AccessTokens(trusted, resource=settings.resource, clock=self.clock)
+        issuers = [embedded(settings.base, self.signing_keys)]
+        issuers += [external(trusted(one), self.outbound, self.clock) for one in settings.issuers.values()]
+        tokens = AccessTokens(issuers, resource=settings.resource, clock=self.clock)
         self.resource = Resource(self.db, tokens, self.tenants, plans=settings.plans, clock=self.clock)
         self.service_tokens = ServiceTokens(self.signing_keys, issuer=settings.base, clock=self.clock, ids=self.ids)
 
@@ -156,13 +157,13 @@ class Application:
             seconds=settings.call_seconds + settings.answer_seconds,  # an answer may wait for a person; the corridor has the deadline
             cap=settings.upstream_cap,
             clock=self.clock,
-            chance=lambda: int.from_bytes(self._randomness(2)) / 65_536,
+            randomness=self._randomness,
         )
         loader = Loader(self.documents, self.outbound, seconds=settings.call_seconds, cap=settings.upstream_cap, upstreams=self.upstreams)
         self.roster = Roster(
             loader,
             self.documents,
-            named=_named(settings),
+            named=named(settings),
             functions=self.functions,
             apis=self.apis,
             offer=self._offer,
@@ -200,6 +201,7 @@ class Application:
             ids=self.ids,
             seconds=settings.call_seconds,
         )
+        self.speaking = Speaking(self.calls, self.sources, self.catalog, self.tenants, request=self.ids.new)
         self.tasks = Tasks(
             self.db,
             self.state,
@@ -379,27 +381,3 @@ class Application:
         self.resource.forget()
         self.signing_keys.forget()
         self.roster.follow()
-
-
-def _trusted(one: IssuerSettings) -> TrustedIssuer:
-    return TrustedIssuer(
-        issuer=one.issuer, jwks_uri=one.jwks_url, claims=one.claims, algorithms=frozenset(one.algorithms), typ=one.token_type
-    )
-
-
-def _named(settings: Settings) -> dict[str, NamedSource]:
-    return {name: _spec(settings, name, one) for name, one in settings.sources.items()}
-
-
-def _spec(settings: Settings, name: str, one: SourceSettings) -> NamedSource:
-    if one.python is not None:
-        return PythonSpec(name=name, place=one.python)
-    if one.mcp is not None:
-        headers = tuple((header, value.get_secret_value()) for header, value in one.headers.items())
-        return UpstreamSpec(name=name, location=one.mcp, headers=headers, scopes=one.scopes, trusted=one.trusted)
-    location = settings.at(one.graphql or one.openapi or "")
-    if one.graphql is not None:
-        return GraphQlSpec(name=name, location=location, base_url=one.base_url, audience=one.audience, scopes=one.scopes)
-    return OpenApiSpec(
-        name=name, location=location, base_url=one.base_url, audience=one.audience, scopes=one.scopes, resources=one.resources
-    )

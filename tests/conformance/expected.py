@@ -10,3 +10,8 @@ WARNED: dict[str, dict[str, str]] = {
     },
 }
 """Scenarios with a recommendation that is not followed."""
+
+NOT_YET: dict[str, str] = {
+    "auth/": "Freehold holds no OAuth credentials for other servers yet: an operator gives a header. The scenarios of authorization wait for it.",
+}
+"""Client scenarios that are not run, by the beginning of their names."""

@@ -28,7 +28,7 @@ async def slow(ctx: Context) -> str:
     """Tells how far it is."""
     for done in (1, 2):
         await ctx.report_progress(done, 2, f"step {done}")
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.05)  # real time: so that progress is told before the result
     return "done"
 
 
@@ -52,6 +52,6 @@ def summarize(topic: str) -> str:
 
 if __name__ == "__main__":
     held = socket.create_server(("127.0.0.1", 0))
-    print(held.getsockname()[1], flush=True)
+    print(held.getsockname()[1], flush=True)  # noqa: T201  who started it reads the port
     served = app.http_app(path="/mcp", stateless_http="stateless" in sys.argv)
     uvicorn.Server(uvicorn.Config(served, log_config=None)).run(sockets=[held])

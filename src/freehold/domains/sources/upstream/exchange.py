@@ -3,6 +3,7 @@
 Knows messages and the guarded client; sessions and eras are `link.py`'s."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, Protocol
 
 from msgspec import Raw, Struct
@@ -116,12 +117,15 @@ class Wire:
         """Whatever the server makes of a request: status, headers, and its answer when it is one."""
         try:
             async with self._stream("POST", sent.headers, sent.body, self.bounds) as answer:
-                messages = [one async for one in _messages(answer, Events(longest=self.bounds.cap)) if isinstance(one, Result | Failure)]
+                try:
+                    messages = [
+                        one async for one in _messages(answer, Events(longest=self.bounds.cap)) if isinstance(one, Result | Failure)
+                    ]
+                except Garbled:
+                    messages = []
                 return answer.status, answer.headers, messages[-1] if messages else None
         except SendFailed as fault:
             raise self._refused(fault) from None
-        except Garbled:
-            return answer.status, answer.headers, None
 
     async def ask(self, sent: Sent, number: int, hearing: Hearing, answering: Answering | None) -> Raw:
         """The result of request `number`.
@@ -168,7 +172,7 @@ class Wire:
         """Messages of a stream that stays open, until it ends. `opened` is told the status; of anything but a stream nothing comes."""
         try:
             async with self._stream(method, headers, body, self.bounds) as answer:
-                streams = answer.status == 200 and EVENTS in answer.headers.get("content-type", "")  # noqa: PLR2004  OK
+                streams = answer.status == 200 and EVENTS in answer.headers.get("content-type", "")  # noqa: PLR2004  the status of success
                 opened(answer.status if streams else 405)
                 if streams:
                     async for one in _messages(answer, Events(longest=self.bounds.cap)):
@@ -178,7 +182,7 @@ class Wire:
         except Garbled:
             raise Refusal("upstream_broken") from None
 
-    def _stream(self, method: str, headers: Headers, body: bytes | None, bounds: Bounds) -> Any:
+    def _stream(self, method: str, headers: Headers, body: bytes | None, bounds: Bounds) -> AbstractAsyncContextManager[Flowing]:
         request = Request(method=method, url=self._url, headers=(*self._headers, *headers), body=body)
         return self._outbound.stream(request, seconds=bounds.seconds, cap=bounds.cap)
 

@@ -14,7 +14,7 @@ from freehold.domains.sources.upstream.exchange import DEAF, LISTING, Bounds, De
 from freehold.domains.sources.upstream.sessions import OPERATOR, Sessions, Who
 from freehold.kit.http import StreamingOutbound
 from freehold.protocol import client, revisions
-from freehold.protocol.client import Era, Headers, Heard, Result, Sent
+from freehold.protocol.client import Era, Failure, Headers, Heard, Result, Sent
 from freehold.protocol.wire import is_object
 
 ME: Final = {"name": "freehold", "version": __version__}
@@ -92,10 +92,12 @@ class Link:
         sent = client.modern(number, method, params, meta, more=(*more, *who.credential))
         return await self._wire.ask(sent, number, hearing, None)
 
-    async def _probed(self, who: Who) -> Era:
+    async def _probed(self, who: Who, *, again: bool = False) -> Era:
         sent = client.modern(next(self._numbers), "server/discover", {}, client.metadata(self._me, DEAF.capabilities))
         status, _, answered = await self._wire.probe(Sent((*sent.headers, *who.credential), sent.body))
         found = client.era(status, answered)
+        if found == "modern" and isinstance(answered, Failure) and not again:
+            return await self._probed(who, again=True)
         if found is None:
             raise Refusal("upstream_denied" if status in {401, 403} else "upstream_broken")
         if found == "modern" and isinstance(answered, Result):

@@ -2,8 +2,8 @@
 
 What an upstream says of its own harmlessness counts when the operator trusts it, and not otherwise."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Literal, TypeVar, cast
 
 import jsonschema_rs
 from msgspec import Raw, Struct
@@ -34,6 +34,9 @@ _COMPLETING: Final = {
 }
 
 Kind = Literal["tool", "resource", "prompt", "completion"]
+
+
+Made = TypeVar("Made")
 
 
 class Remote(Struct, frozen=True, kw_only=True):
@@ -121,8 +124,8 @@ def _read(raw: Raw, member: str) -> tuple[str, dict[str, Any]]:
     return identity, entry
 
 
-def _kept(entries: Mapping[str, dict[str, Any]], make: Any, skipped: list[Skipped]) -> list[Any]:
-    made: list[Any] = []
+def _kept(entries: Mapping[str, dict[str, Any]], make: Callable[[str, dict[str, Any]], Made], skipped: list[Skipped]) -> list[Made]:
+    made: list[Made] = []
     for identity, entry in entries.items():
         try:
             made.append(make(identity, entry))
@@ -230,7 +233,7 @@ class _Made:
 
     def prompt(self, name: str, theirs: str, entry: dict[str, Any]) -> Prompt:
         found: object = entry.get("arguments")
-        arguments = tuple(_argument(one) for one in found) if isinstance(found, list) else ()
+        arguments = tuple(_argument(one) for one in cast("list[object]", found)) if isinstance(found, list) else ()
         described = {one.name: one.description for one in arguments}
         required = [one.name for one in arguments if one.required]
         return Prompt(

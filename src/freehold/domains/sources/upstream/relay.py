@@ -62,8 +62,8 @@ class Relay:
         """Progress and log lines; whatever else a server tells is not the caller's."""
         if method == "notifications/progress":
             done, total, message = params.get("progress"), params.get("total"), params.get("message")
-            if _number(done):
-                await self._channel.progress(done, total if _number(total) else None, shown(message) or None)
+            if isinstance(done, int | float):
+                await self._channel.progress(done, total if isinstance(total, int | float) else None, shown(message) or None)
         elif method == "notifications/message" and params.get("level") in LEVELS:
             await self._channel.log(params["level"], params.get("data"), self._source)
 
@@ -95,7 +95,7 @@ class Relay:
         if any(ask is None for ask in asks.values()) or len(required.requestState or "") > _LONGEST_STATE:
             raise Refusal("upstream_broken")
         known = cast("Mapping[str, Ask]", asks)
-        answers = await self._channel.ask(list(known.values())) if known else {}
+        answers: Mapping[str, Any] = await self._channel.ask(list(known.values())) if known else {}
         again: dict[str, Any] = {"inputResponses": {key: answers[ask.key] for key, ask in known.items()}} if known else {}
         return again if required.requestState is None else {**again, "requestState": required.requestState}
 
@@ -136,7 +136,3 @@ def _able(channel: Channel) -> Capabilities:
         sampling_tools=can("sampling/createMessage", tools=[]),
         roots=can("roots/list"),
     )
-
-
-def _number(value: object) -> bool:
-    return type(value) in {int, float}

@@ -72,7 +72,7 @@ def _hides(value: object, *, prose: bool = True) -> bool:
 def _outside(value: object) -> str:
     """A reference that leads out of the schema, shortened; empty when there is none."""
     if isinstance(value, list):
-        return next(filter(None, map(_outside, cast("list[object]", value))), "")
+        return next((found for one in cast("list[object]", value) if (found := _outside(one))), "")
     if not is_object(value):
         return ""
     for key, inner in value.items():

@@ -155,7 +155,7 @@ class Session:
                     await attend(one, self._hearing, self.answer)
                 except (Refusal, Declined):
                     continue
-                except BaseException as ends:
+                except BaseException as ends:  # door: whatever a question came to belongs to the call it was asked for
                     if self._trouble is None or self._trouble.done() or isinstance(ends, asyncio.CancelledError):
                         raise
                     self._trouble.set_exception(ends)

@@ -60,14 +60,21 @@ class Upstreams:
     """Every upstream of this process: its link, its catalog, and who looks at it."""
 
     def __init__(
-        self, documents: Documents, outbound: StreamingOutbound, *, seconds: float, cap: int, clock: Clock, chance: Callable[[], float]
+        self,
+        documents: Documents,
+        outbound: StreamingOutbound,
+        *,
+        seconds: float,
+        cap: int,
+        clock: Clock,
+        randomness: Callable[[int], bytes],
     ) -> None:
-        """`seconds` and `cap` (bytes) bound one answer; `chance` gives numbers from 0 to 1, for looks that do not come all at once."""
+        """`seconds` and `cap` (bytes) bound one answer; by `randomness` the looks of many replicas do not come all at once."""
         self._documents = documents
         self._outbound = outbound
         self._bounds = Bounds(seconds, cap)
         self._clock = clock
-        self._chance = chance
+        self._randomness = randomness
         self._links: dict[str, Link] = {}
         self._standing: dict[str, Standing] = {}
         self._fresh: dict[str, float | None] = {}
@@ -137,9 +144,13 @@ class Upstreams:
             wanted = self._fresh.get(spec.name)
             every = _EVERY if not wanted else max(_SOONEST, min(wanted, _EVERY))
             with suppress(TimeoutError):
-                await asyncio.wait_for(changed.wait(), every * (0.8 + 0.4 * self._chance()))
+                await asyncio.wait_for(changed.wait(), self._about(every))
                 await asyncio.sleep(_BURST)
             changed.clear()
+
+    def _about(self, seconds: float) -> float:
+        """A fifth more or less."""
+        return seconds * (0.8 + 0.4 * self._randomness(1)[0] / 255)
 
     async def _look(self, spec: UpstreamSpec) -> None:
         before = self._standing.get(spec.name)
@@ -165,4 +176,4 @@ class Upstreams:
                     if isinstance(one, Note) and one.method.endswith("/list_changed"):
                         changed.set()
             wait = _BURST if statuses == [200] else min(wait * 2, _LONGEST_BREAK)
-            await asyncio.sleep(wait * (0.8 + 0.4 * self._chance()))
+            await asyncio.sleep(self._about(wait))

@@ -1,0 +1,33 @@
+"""What the settings name, as the rooms know it: sources and issuers. Part of the roof, for settings go no further."""
+
+from freehold.domains.oauth.jwks import TrustedIssuer
+from freehold.domains.sources.load import GraphQlSpec, OpenApiSpec
+from freehold.domains.sources.upstream.upstreams import UpstreamSpec
+from freehold.roster import NamedSource, PythonSpec
+from freehold.settings import IssuerSettings, Settings, SourceSettings
+
+
+def trusted(one: IssuerSettings) -> TrustedIssuer:
+    """An issuer."""
+    return TrustedIssuer(
+        issuer=one.issuer, jwks_uri=one.jwks_url, claims=one.claims, algorithms=frozenset(one.algorithms), typ=one.token_type
+    )
+
+
+def named(settings: Settings) -> dict[str, NamedSource]:
+    """Every source, by its name."""
+    return {name: _spec(settings, name, one) for name, one in settings.sources.items()}
+
+
+def _spec(settings: Settings, name: str, one: SourceSettings) -> NamedSource:
+    if one.python is not None:
+        return PythonSpec(name=name, place=one.python)
+    if one.mcp is not None:
+        headers = tuple((header, value.get_secret_value()) for header, value in one.headers.items())
+        return UpstreamSpec(name=name, location=one.mcp, headers=headers, scopes=one.scopes, trusted=one.trusted)
+    location = settings.at(one.graphql or one.openapi or "")
+    if one.graphql is not None:
+        return GraphQlSpec(name=name, location=location, base_url=one.base_url, audience=one.audience, scopes=one.scopes)
+    return OpenApiSpec(
+        name=name, location=location, base_url=one.base_url, audience=one.audience, scopes=one.scopes, resources=one.resources
+    )
