@@ -53,7 +53,7 @@ from freehold.kit.overdue import Overdue
 from freehold.kit.randomness import Pool
 from freehold.kit.state import State
 from freehold.kit.telemetry import Metrics, OpenTelemetry, Spans, otlp
-from freehold.named import named
+from freehold.named import named, trusted
 from freehold.roster import InProcessApi, Roster
 from freehold.settings import Settings
 from freehold.speaking import Speaking
@@ -239,6 +239,7 @@ class Application:
             randomness=self._randomness,
             checks=self.checks,
             ready=lambda: self._ready,
+            upstreams=self.upstreams.told,
         )
         return Doors(self.settings, rooms, local=local, listens=listens)
 

@@ -12,6 +12,6 @@ WARNED: dict[str, dict[str, str]] = {
 """Scenarios with a recommendation that is not followed."""
 
 NOT_YET: dict[str, str] = {
-    "auth/": "Freehold holds no OAuth credentials for other servers yet: an operator gives a header. The scenarios of authorization wait for it.",
+    "auth/": "Freehold cannot sign in at other servers yet: the operator gives a header.",
 }
 """Client scenarios that are not run, by the beginning of their names."""

@@ -98,7 +98,7 @@ def _sample(schema: dict[str, Any], *, everything: bool = False) -> dict[str, An
 def _value(schema: dict[str, Any]) -> Any:
     if "default" in schema:
         return schema["default"]
-    return schema["enum"][0] if schema.get("enum") else _SAMPLES.get(str(schema.get("type")), "text")
+    return schema["enum"][0] if "enum" in schema else _SAMPLES.get(str(schema.get("type")), "text")
 
 
 def _remote(tool: Tool) -> Remote:

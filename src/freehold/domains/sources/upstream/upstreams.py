@@ -103,10 +103,16 @@ class Upstreams:
         """Raise `Refusal` when it could not be listed now."""
         await listed(self._link(spec))
 
-    @property
-    def standing(self) -> dict[str, Standing]:
-        """By source name, of those that were looked at."""
-        return dict(self._standing)
+    def told(self) -> dict[str, dict[str, object]]:
+        """By source name: whether it answered last, and how old the catalog is that is offered (seconds; None: there is none)."""
+        now = self._clock.now()
+        return {
+            name: {
+                "status": "away" if one.away else "ok",
+                "catalog_age_seconds": None if one.seen_at is None else max(0, round(now - one.seen_at)),
+            }
+            for name, one in self._standing.items()
+        }
 
     def watch(self, specs: Sequence[UpstreamSpec]) -> None:
         """Look at each now and then, and whenever it says that something has changed."""
