@@ -85,9 +85,8 @@ async def _none(_params: dict[str, Any]) -> dict[str, Any]:
 def _arguments(tool: Tool, every: tuple[Tool, ...]) -> dict[str, Any]:
     """What the schema asks for; one that wants to see a schema is shown another tool's, as it came."""
     given = _sample(tool.input_schema)
-    if type(given.get("schema")) is dict:
-        given["schema"] = next((one.input_schema for one in every if one is not tool), {})
-    return given
+    shown: dict[str, Any] = next((one.input_schema for one in every if one is not tool), {})
+    return {**given, "schema": shown} if isinstance(given.get("schema"), dict) else given
 
 
 def _sample(schema: dict[str, Any], *, everything: bool = False) -> dict[str, Any]:
