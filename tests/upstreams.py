@@ -44,11 +44,11 @@ async def everything() -> AsyncIterator[Running]:
 
 
 @asynccontextmanager
-async def fastmcp(*words: str) -> AsyncIterator[Running]:
-    """The FastMCP server; with `stateless` its old era has no sessions."""
+async def fastmcp() -> AsyncIterator[Running]:
+    """The FastMCP server."""
     python = await asyncio.to_thread(peer)
     process = await asyncio.create_subprocess_exec(
-        python, _FASTMCP, *words, env={}, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+        python, _FASTMCP, env={}, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
     )
     try:
         assert process.stdout is not None

@@ -345,6 +345,7 @@ class Application:
             await asyncio.wait_for(self.calls.close(), seconds)
 
     async def _close(self) -> None:
+        await self.upstreams.close()
         await self.ledger.close()
         if self._spans is not None:
             await asyncio.to_thread(self._spans.shutdown)

@@ -140,8 +140,6 @@ class Roster:
         if self._following is not None:
             self._following.cancel()
             await asyncio.gather(self._following, return_exceptions=True)
-        if self._upstreams is not None:
-            await self._upstreams.close()
         for source in self._sources:
             await source.close()
         clients, self._in_process_clients, self._in_process_apis = self._in_process_clients, [], {}

@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import sys
 
 import uvicorn
 from fastmcp import Context, FastMCP
@@ -53,5 +52,5 @@ def summarize(topic: str) -> str:
 if __name__ == "__main__":
     held = socket.create_server(("127.0.0.1", 0))
     print(held.getsockname()[1], flush=True)  # noqa: T201  who started it reads the port
-    served = app.http_app(path="/mcp", stateless_http="stateless" in sys.argv)
+    served = app.http_app(path="/mcp")
     uvicorn.Server(uvicorn.Config(served, log_config=None)).run(sockets=[held])

@@ -16,6 +16,7 @@ from freehold.domains.sources.upstream.offered import Remote, offered
 from freehold.domains.sources.upstream.snapshot import listed
 from freehold.domains.sources.upstream.source import UpstreamSource
 from freehold.kit.outbound import GuardedClient
+from freehold.protocol.wire import is_object
 
 _SOURCE: Final = "suite"
 _SAMPLES: Final[Mapping[str, Any]] = {"string": "text", "integer": 5, "number": 3, "boolean": True, "object": {}}
@@ -85,8 +86,8 @@ async def _none(_params: dict[str, Any]) -> dict[str, Any]:
 def _arguments(tool: Tool, every: tuple[Tool, ...]) -> dict[str, Any]:
     """What the schema asks for; one that wants to see a schema is shown another tool's, as it came."""
     given = _sample(tool.input_schema)
-    shown: dict[str, Any] = next((one.input_schema for one in every if one is not tool), {})
-    return {**given, "schema": shown} if isinstance(given.get("schema"), dict) else given
+    others = [one.input_schema for one in every if one is not tool]
+    return {**given, "schema": others[0]} if others and is_object(given.get("schema")) else given
 
 
 def _sample(schema: dict[str, Any], *, everything: bool = False) -> dict[str, Any]:
@@ -97,7 +98,9 @@ def _sample(schema: dict[str, Any], *, everything: bool = False) -> dict[str, An
 def _value(schema: dict[str, Any]) -> Any:
     if "default" in schema:
         return schema["default"]
-    return schema["enum"][0] if "enum" in schema else _SAMPLES.get(str(schema.get("type")), "text")
+    if "enum" in schema:
+        return schema["enum"][0]
+    return _SAMPLES.get(str(schema.get("type")), "text")
 
 
 def _remote(tool: Tool) -> Remote:

@@ -17,6 +17,7 @@ from freehold.protocol.client_events import Events
 
 DENIED: Final = (401, 403)
 EVENTS: Final = "text/event-stream"
+NO_STREAM: Final = 405
 _METHOD_NOT_FOUND: Final = -32601
 
 
@@ -173,7 +174,7 @@ class Wire:
         try:
             async with self._stream(method, headers, body, self.bounds) as answer:
                 streams = answer.status == 200 and EVENTS in answer.headers.get("content-type", "")  # noqa: PLR2004  the status of success
-                opened(answer.status if streams else 405)
+                opened(answer.status if streams else NO_STREAM)
                 if streams:
                     async for one in _messages(answer, Events(longest=self.bounds.cap)):
                         yield one

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from freehold.core.refusals import Refusal
-from freehold.domains.sources.upstream.exchange import DEAF, BrokenOff, Deaf, Declined, Hearing, SessionLost, Wire, Wrong, attend
+from freehold.domains.sources.upstream.exchange import DEAF, NO_STREAM, BrokenOff, Deaf, Declined, Hearing, SessionLost, Wire, Wrong, attend
 from freehold.protocol import client, revisions
 from freehold.protocol.capabilities import NONE, Capabilities
 from freehold.protocol.client import Failure, Headers, Question, Result, Sent
@@ -24,7 +24,6 @@ _RETRY: Final = 1.0
 """Seconds before a broken stream is opened again, when the server does not say."""
 _EAR_SECONDS: Final = 2.0
 """How long a call waits for the server's own stream to open."""
-_REJECTED: Final = -1
 
 
 class Who(Struct, frozen=True):
@@ -61,6 +60,8 @@ class Session:
         self._hearing: Hearing = DEAF
         self._trouble: asyncio.Future[None] | None = None
         self._ear: asyncio.Task[None] | None = None
+        self._mute = False
+        """Whether the server has no stream of its own."""
 
     async def ask(self, number: int, method: str, params: dict[str, Any], hearing: Hearing) -> Raw:
         """The result of one request; its end before the answer is told to the server, where there is something to cancel."""
@@ -138,7 +139,7 @@ class Session:
     async def _listening(self, hearing: Hearing) -> None:
         """Hear for this call; the stream is opened once, and again when it has ended."""
         self._hearing = hearing
-        if self._ear is not None and not self._ear.done():
+        if self._mute or (self._ear is not None and not self._ear.done()):
             return
         opened: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._ear = asyncio.get_running_loop().create_task(self._hear(opened))
@@ -146,6 +147,7 @@ class Session:
 
     async def _hear(self, opened: "asyncio.Future[int]") -> None:
         def open_(status: int) -> None:
+            self._mute = status == NO_STREAM
             if not opened.done():
                 opened.set_result(status)
 
