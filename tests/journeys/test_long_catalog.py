@@ -27,6 +27,14 @@ class Api:
         """Say what was asked."""
         request = Request(scope, receive)
         self.seen.append((request.method, request.url.path))
+        if request.url.path == "/invoices":
+            records = [{"id": 1, "owner": {"name": "ann", "mail": "ann@example.com"}}, {"id": 2, "owner": {"name": "bob"}}]
+            await JSONResponse({"data": records, "total": 9, "next_cursor": "c2"})(scope, receive, send)
+            return
+        if request.url.path == "/refunds":
+            body = {"code": "bad_note", "message": "No.", "errors": [{"field": "note", "message": "too short"}]}
+            await JSONResponse(body, 422, {"retry-after": "7"})(scope, receive, send)
+            return
         await JSONResponse({"asked": request.url.path, "body": (await request.body()).decode()})(scope, receive, send)
 
 
@@ -149,3 +157,27 @@ async def test_without_a_budget_nothing_changes(settings: Settings) -> None:
         assert len(shown) == 5 * len(THINGS)
         refused = await server.call("search_tools", {"query": "invoice"}, token=server.tokens["acme"])
         assert refused.json["error"]["data"]["code"] == "unknown_tool"
+
+
+async def test_an_answer_says_what_follows_and_shows_what_was_asked_for(settings: Settings) -> None:
+    """The next page's exact arguments stand in the result, in words too, and call_tool shows only the fields that were named."""
+    async with long(settings, Api(), boundary=False) as server:
+        token = server.tokens["acme"]
+        result = (await server.call("list_invoices", {"cursor": "c1"}, token=token)).json["result"]
+        assert result["_meta"]["dev.freehold/page"] == {"shown": 2, "of": 9, "next": {"cursor": "c2"}}
+        assert result["content"][-1]["text"] == "2 of 9 shown. For the next page call again with the same arguments and cursor='c2'."
+        meant = {"name": "list_invoices", "arguments": {}, "fields": ["id", "owner.name", "price"]}
+        result = (await server.call("call_tool", meant, token=token)).json["result"]
+        assert result["structuredContent"]["data"] == [{"id": 1, "owner": {"name": "ann"}}, {"id": 2, "owner": {"name": "bob"}}]
+        assert "ann@example.com" not in json.dumps(result)
+        assert result["content"][1]["text"] == "No record has: price."
+
+
+async def test_an_error_says_what_to_do_about_it(settings: Settings) -> None:
+    """Beside the API's words stand the status, its own code, whether to try again and when, and the fields to change."""
+    async with long(settings, Api()) as server:
+        result = (await server.call("create_refund", {"note": "x"}, token=server.tokens["acme"])).json["result"]
+        assert result["isError"] is True
+        assert "No." in result["content"][0]["text"]
+        said = {"status": 422, "retry": "after_change", "retry_after": 7, "code": "bad_note", "change": ["note"]}
+        assert result["_meta"]["dev.freehold/error"] == said

@@ -19,6 +19,25 @@ class View(Struct, frozen=True, kw_only=True):
     """Records of the answer that were shown before."""
 
 
+class Paging(Struct, frozen=True, kw_only=True):
+    """How a tool's answers come in pages: which of its arguments asks for another page, and where an answer says what comes next."""
+
+    arguments: dict[str, str] = {}
+    """Argument by the name the API knows it under, to read a link to the next page with."""
+    cursor: str | None = None
+    """Argument that takes what an answer names as the next cursor."""
+    after: str | None = None
+    """Argument that takes the id of the last record."""
+    page: str | None = None
+    """Argument that counts pages."""
+    first_page: int = 1
+    offset: str | None = None
+    """Argument that counts records."""
+    size: str | None = None
+    """Argument that says how many records a page has."""
+    default_size: int | None = None
+
+
 class Meant(Struct, frozen=True, kw_only=True):
     """What a call of a standing-in tool means: this call instead."""
 
@@ -76,6 +95,8 @@ class Tool(Struct, frozen=True, kw_only=True, eq=False):
     """Areas of the API it belongs to, as its source names them."""
     brief: Brief | None = None
     """Shown by tools/list instead of the definition; None: the list says all of it."""
+    paging: Paging | None = None
+    """None: its answers come whole, as far as anyone knows."""
     stands_in: StandsIn | None = None
     """For a tool that runs nothing itself: what a call of it means. The meant tool's scopes, limits, schema and ledger entry apply."""
     operation: Any = None

@@ -13,6 +13,8 @@ from msgspec import UNSET, UnsetType
 from freehold.core.call import Outcome
 from freehold.domains.sources.openapi.document import Json
 from freehold.domains.sources.openapi.payloads import bare, is_json
+from freehold.domains.sources.openapi.problems import problem
+from freehold.domains.sources.openapi.shaping import PLAIN, Shaping
 from freehold.kit.http import Answer
 
 LARGEST_MESSAGE: Final = 2048
@@ -50,17 +52,17 @@ Conforms = Callable[[Any], bool]
 Contents = tuple[dict[str, Any], ...]
 
 
-def outcome(answer: Answer, conforms: Conforms | None) -> Outcome:
+def outcome(answer: Answer, conforms: Conforms | None, shaping: Shaping = PLAIN) -> Outcome:
     """What the answer came to; `conforms` looks at a value with the tool's output schema, None when it has none."""
     if 300 <= answer.status < 400:  # noqa: PLR2004  the redirects
         return _failed(f"{_spoken(answer.status)}: it points to another address, and redirects are not followed.")
     if not 200 <= answer.status < 300:  # noqa: PLR2004  the good ones
-        return _failed(_error_text(answer))
+        return problem(answer, said=_error_text(answer), repeatable=shaping.repeatable)
     kind = bare(answer.headers.get("content-type", ""))
     if not answer.body:
         return _good(({"type": "text", "text": f"Done: {_spoken(answer.status).lower()}, without content."},), UNSET, conforms)
     if is_json(kind) or (not kind and answer.body[:1] in b"{["):
-        return _json(answer, conforms)
+        return _json(answer, conforms, shaping)
     return _good(_blocks(answer, kind), UNSET, conforms)
 
 
@@ -79,7 +81,7 @@ def _data(block: dict[str, Any]) -> str:
     return block["data"] if "data" in block else block["resource"]["blob"]
 
 
-def _json(answer: Answer, conforms: Conforms | None) -> Outcome:
+def _json(answer: Answer, conforms: Conforms | None, shaping: Shaping) -> Outcome:
     try:
         value = jiter.from_json(answer.body, allow_inf_nan=False, catch_duplicate_keys=True)
         body = answer.body
@@ -88,14 +90,16 @@ def _json(answer: Answer, conforms: Conforms | None) -> Outcome:
             value = msgspec.json.decode(answer.body)
             body = msgspec.json.encode(value)
         except (ValueError, RecursionError):
-            why = "but what it sent is not the JSON it says it is. The call may have taken effect; check before repeating it."
-            return _failed(f"{_spoken(answer.status)}, {why} It begins: {_prefix(answer)}")
+            said = f"{_spoken(answer.status)}, so the call has taken effect, but what it sent is not the JSON it says it is:"
+            return _good(({"type": "text", "text": said}, {"type": "text", "text": _text(answer)}), UNSET, conforms)
     if b"\n" in body or b"\r" in body:
         body = msgspec.json.format(body, indent=-1)
-    content = ({"type": "text", "text": body.decode()},)
+    value, body, meta, lines = shaping.shaped(value, body, answer.headers)
+    content = ({"type": "text", "text": body.decode()}, *({"type": "text", "text": line} for line in lines))
     if conforms is None or conforms(value):
-        return Outcome(status="ok", content=content, structured=msgspec.Raw(body))
-    return Outcome(status="ok", content=content, structured=msgspec.Raw(b'{"result":' + body + b"}") if conforms({"result": value}) else {})
+        return Outcome(status="ok", content=content, structured=msgspec.Raw(body), meta=meta)
+    wrapped: Any = msgspec.Raw(b'{"result":' + body + b"}") if conforms({"result": value}) else {}
+    return Outcome(status="ok", content=content, structured=wrapped, meta=meta)
 
 
 def _good(content: Contents, structured: Any | UnsetType, conforms: Conforms | None) -> Outcome:

@@ -50,6 +50,8 @@ class Inputs(NamedTuple):
     headers: tuple[Header, ...]
     cookies: tuple[Slot, ...]
     body: Body | None
+    sent: dict[str, str]
+    """Argument by the name the API knows it under, of the query and the body's own fields."""
 
 
 class Compiler:
@@ -94,6 +96,10 @@ class Compiler:
             tuple(Header(key[1].lower(), slot) for key, slot in slots.items() if key[0] == "header"),
             tuple(slot for key, slot in slots.items() if key[0] == "cookie"),
             None if payload is None else payload.body,
+            {
+                **{name: name for name in (payload.properties if payload else ())},
+                **{key[1]: arguments[key] for key in parameters if key[0] == "query"},
+            },
         )
 
     def _parameters(self, item: Json, operation: Json) -> dict[Key, tuple[str, Json]]:

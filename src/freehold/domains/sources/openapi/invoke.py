@@ -11,6 +11,7 @@ from freehold.core.resource import Prompt, Resource
 from freehold.core.tool import Tool
 from freehold.domains.sources.openapi.answers import Conforms, contents, outcome
 from freehold.domains.sources.openapi.operation import Operation
+from freehold.domains.sources.openapi.shaping import Shaping
 from freehold.domains.sources.openapi.tools import Compiled
 from freehold.domains.sources.sending import reach, refusal
 from freehold.kit.http import Outbound, SendFailed
@@ -74,7 +75,9 @@ class OpenApiSource:
             answer = await self._outbound.send(request, seconds=self._seconds, cap=self._cap)
         except SendFailed as fault:
             raise refusal(fault, seconds=self._seconds, cap=self._cap) from None
-        return contents(answer) if call.method == "resources/read" else outcome(answer, self._conformance(call.tool))
+        if call.method == "resources/read":
+            return contents(answer)
+        return outcome(answer, self._conformance(call.tool), Shaping.of(call))
 
     def _conformance(self, tool: Tool) -> Conforms | None:
         """Whether a value fits the tool's output schema, compiled at its first call; None without one."""

@@ -17,6 +17,7 @@ from freehold.domains.sources.openapi.outputs import Outputs
 from freehold.domains.sources.openapi.payloads import bare, is_json
 from freehold.domains.sources.openapi.servers import Origins, origin
 from freehold.domains.sources.openapi.texts import described
+from freehold.domains.sources.paging import plan
 
 Access = Literal["read", "write", "destructive"]
 
@@ -185,6 +186,7 @@ class _Work:
             scopes=self._scopes[access],
             audience=origin(prefix),
             tags=tuple(tag for tag in sequence(found.operation.get("tags")) if isinstance(tag, str)),
+            paging=plan(inputs.schema, inputs.sent),
             operation=Operation(
                 method=found.method.upper(),
                 prefix=prefix,
