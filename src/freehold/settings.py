@@ -306,14 +306,20 @@ def _addresses(settings: Settings) -> list[str]:
 def _source(name: str, source: SourceSettings) -> list[str]:
     if sum(place is not None for place in (source.openapi, source.graphql, source.mcp, source.python)) != 1:
         return [f"sources.{name} needs exactly one of openapi, graphql, mcp and python. Keep the one that is meant."]
+    if source.resources and source.openapi is None:
+        return [f"sources.{name}.resources names operations of an OpenAPI document, and there is none. Remove it."]
+    return _mcp(name, source)
+
+
+def _mcp(name: str, source: SourceSettings) -> list[str]:
     if source.mcp is not None and not source.mcp.startswith(("http://", "https://")):
         return [f"sources.{name}.mcp is not an address. Write the URL of the server's endpoint, https://.../mcp."]
+    if source.mcp is not None and (source.base_url or source.audience):
+        return [f"sources.{name} is an MCP server, which has neither base_url nor audience. Remove them; headers carry your credential."]
     if (source.headers or source.trusted) and source.mcp is None:
         return [f"sources.{name}.headers and trusted are for MCP servers, and this is none. Remove them."]
     if not all(_HEADER.fullmatch(one) and _HEADER_VALUE.fullmatch(value.get_secret_value()) for one, value in source.headers.items()):
         return [f"sources.{name}.headers has a name or value that no header can have. Use letters, digits and - in names, ASCII in values."]
-    if source.resources and source.openapi is None:
-        return [f"sources.{name}.resources names operations of an OpenAPI document, and there is none. Remove it."]
     return []
 
 

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freehold.domains.sources.upstream import naming
+from freehold.domains.sources.upstream.upstreams import UpstreamSpec
 from freehold.domains.sources.upstream.words import attributed, hides, shown
 
 SOURCES = st.from_regex(r"[a-z0-9][a-z0-9-]{0,31}", fullmatch=True)
@@ -48,6 +49,11 @@ def test_what_is_shown_hides_nothing(text: str) -> None:
     """And showing it again changes nothing more."""
     assert not hides(shown(text))
     assert shown(shown(text)) == shown(text)
+
+
+def test_a_header_stays_out_of_sight() -> None:
+    """What a source's specification shows of itself holds no credential."""
+    assert "canary" not in repr(UpstreamSpec(name="a", location="https://x.example/mcp", headers=(("Authorization", "canary"),)))
 
 
 def test_scripts_and_emoji_survive() -> None:

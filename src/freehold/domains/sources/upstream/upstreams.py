@@ -140,6 +140,10 @@ class Upstreams:
         found = offered(snapshot, spec.name, trusted=spec.trusted, scopes=spec.scopes)
         for one in found.skipped:
             _log.warning("not offered", extra={"code": "upstream_skipped", "source": spec.name, "entry": one.name, "why": one.why})
+        unknown = set(spec.scopes) - {tool.name for tool in found.tools}
+        if unknown and found.tools:  # no reason to refuse a start: what a stranger offers may change at any time
+            said = {"code": "upstream_scopes_unknown", "source": spec.name, "tools": sorted(unknown)}
+            _log.warning("scopes name tools that are not offered", extra=said)
         return UpstreamSource(spec.name, found, self._link(spec))
 
     # watching
