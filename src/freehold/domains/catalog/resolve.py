@@ -140,10 +140,13 @@ class Catalog:
         return self.edition(principal.tenant).tools.get(name)
 
     def seen(self, principal: Principal) -> tuple[Hashable, Sequence[Tool]]:
-        """What marks this caller's view until the catalog changes, and every tool of it, listed or not."""
+        """What marks this caller's view until the catalog changes, and every tool of it, listed or not.
+
+        Not the version: editions that list the same may differ in tools that are not listed.
+        """
         there = self.edition(principal.tenant)
         visible = tuple(tool for tool in there.tools.values() if _visible(tool, principal))
-        return (there.version, principal.scopes & there.asked, principal.tools), visible
+        return (there, principal.scopes & there.asked, principal.tools), visible
 
     def mirrored(self, principal: Principal, name: str) -> tuple[Mirrored, ...]:
         """What calls of the named tool must repeat in headers: nothing, for nearly all."""
