@@ -23,9 +23,11 @@ class WithoutCoupons:
     """An arrangement that takes the coupons away from globex."""
 
     def key(self, tenant: str) -> str | None:
+        """Only globex is different."""
         return tenant if tenant == "globex" else None
 
     def arranged(self, tenant: str, offers: Sequence[Offer]) -> Sequence[Offer]:
+        """Whatever has coupon in its name goes."""
         return [Offered(offer.name, [one for one in offer.tools if "coupon" not in one.name]) for offer in offers]
 
 

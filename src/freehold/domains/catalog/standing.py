@@ -74,6 +74,10 @@ class Standing:
 
     async def close(self) -> None:
         """Forget every index."""
+        self.forget()
+
+    def forget(self) -> None:
+        """The sources are others: what was indexed of those before is not kept in memory for them."""
         self._kept.clear()
 
     async def index(self, principal: Principal) -> Index:
