@@ -3,15 +3,18 @@
 from collections.abc import Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from freehold.core.principal import Principal
 from freehold.core.tool import Tool
 from freehold.domains.catalog.cursors import Cursors
 from freehold.domains.catalog.edition import Offer
 from freehold.domains.catalog.resolve import Catalog
+from freehold.domains.catalog.search import Index
 from freehold.domains.catalog.standing import Standing
 from freehold.kit.crypto import Seal
-from tests.catalogs import KEY, Offered, principal, tool
+from tests.catalogs import KEY, SCOPES, Offered, principal, tool
 
 pytestmark = pytest.mark.anyio
 
@@ -69,3 +72,16 @@ async def test_an_index_is_made_once_for_all_who_see_the_same() -> None:
     assert await standing.index(principal("initech")) is first
     assert await found(standing, principal("acme", scopes=frozenset())) == {"list_orders", "delete_coupon"}
     assert await found(standing, principal("acme", tools=frozenset({"get_coupon"}))) == {"get_coupon"}
+
+
+some_scopes = st.frozensets(st.sampled_from(SCOPES))
+
+
+@given(st.lists(some_scopes, min_size=6, max_size=6), some_scopes, st.none() | st.frozensets(st.sampled_from("abcdef")))
+def test_what_is_searched_is_what_may_be_called(needed: list[frozenset[str]], scopes: frozenset[str], allowed: frozenset[str] | None) -> None:
+    """For any rights, a search reads the tools of those scopes and `allowed_tools` alone, half of them listed or not (AZ-02)."""
+    tools = [tool(name, each, description="An order.", listed=name < "d") for name, each in zip("abcdef", needed, strict=True)]
+    who = principal(scopes=scopes, tools=allowed)
+    _, read = made(*tools).seen(who)
+    expected = {one.name for one in tools if one.scopes <= scopes and (allowed is None or one.name in allowed)}
+    assert {one.name for one in Index(read).search("order", 10)} == expected

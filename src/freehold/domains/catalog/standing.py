@@ -27,7 +27,7 @@ _MOST: Final = 50
 _LINE: Final = 160
 _INDEXES: Final = 64
 _POSTINGS: Final = 2_000_000
-"""Kept indexes, and pairs of word and tool in all of them, but for the newest; GitHub's operations have about 60,000."""
+"""Kept indexes, and pairs of word and tool in all of them, but for the newest; GitHub's operations have about 30,000."""
 
 
 class Seen(Protocol):
