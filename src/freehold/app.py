@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, Final
 
-from freehold import plugs, specs
+from freehold import plugs
 from freehold.administration import Administration
 from freehold.core.plan import Plan
 from freehold.core.principal import Principal
@@ -36,6 +36,7 @@ from freehold.domains.sources.functions import Functions
 from freehold.domains.sources.invoke import Sources
 from freehold.domains.sources.load import Loader
 from freehold.domains.sources.port import Source
+from freehold.domains.sources.upstream.upstreams import Upstreams
 from freehold.domains.tasks.model import Terms
 from freehold.domains.tasks.tasks import Tasks
 from freehold.domains.tenancy.tenants import Tenants
@@ -47,15 +48,17 @@ from freehold.kit.clock import Clock, SystemClock
 from freehold.kit.crypto import Seal, master_key, private_folder
 from freehold.kit.db import Database, connect
 from freehold.kit.db_seals import check_master_key
-from freehold.kit.http import Outbound
+from freehold.kit.http import StreamingOutbound
 from freehold.kit.ids import Ids
 from freehold.kit.outbound import GuardedClient
 from freehold.kit.overdue import Overdue
 from freehold.kit.randomness import Pool
 from freehold.kit.state import State
 from freehold.kit.telemetry import Metrics, OpenTelemetry, Spans, otlp
+from freehold.named import curation, named, trusted
 from freehold.roster import InProcessApi, Roster
 from freehold.settings import Settings
+from freehold.speaking import Speaking
 from freehold.web.asgi import Asgi
 from freehold.web.ops import explain
 
@@ -127,7 +130,7 @@ class Application:
         self.state: State = plugs.state(settings.state_url.get_secret_value(), clock=self.clock)
         self.changes = Changes(self.db, self.state)
         self.seal = Seal(self._master_key, self._randomness)
-        self.outbound: Outbound = GuardedClient(settings.outbound_allow)
+        self.outbound: StreamingOutbound = GuardedClient(settings.outbound_allow)
         self.metrics = Metrics()
         self.metrics.gauge("freehold_ready", "1 while the server takes new work.", lambda: float(self._ready))
         self.overdue = Overdue(self.clock.monotonic)
@@ -139,30 +142,39 @@ class Application:
         self.signing_keys = SigningKeys(self.db, self.seal, self.changes, clock=self.clock)
         self.issuer = Issuer(self.signing_keys, issuer=settings.base, resource=settings.resource, clock=self.clock, ids=self.ids)
         self.api_keys = ApiKeys(self.db, self.tenants, self.changes, clock=self.clock, ids=self.ids, randomness=self._randomness)
-        trusted = [embedded(settings.base, self.signing_keys)]
-        trusted += [external(specs.trusted(one), self.outbound, self.clock) for one in settings.issuers.values()]
-        tokens = AccessTokens(trusted, resource=settings.resource, clock=self.clock)
+        issuers = [embedded(settings.base, self.signing_keys)]
+        issuers += [external(trusted(one), self.outbound, self.clock) for one in settings.issuers.values()]
+        tokens = AccessTokens(issuers, resource=settings.resource, clock=self.clock)
         self.resource = Resource(self.db, tokens, self.tenants, plans=settings.plans, clock=self.clock)
         self.service_tokens = ServiceTokens(self.signing_keys, issuer=settings.base, clock=self.clock, ids=self.ids)
 
     def _tools(self) -> None:
         settings = self.settings
         self.sources = Sources()
-        curation = specs.curation(settings)
-        arrangements = [] if curation is None else [Budget(curation)]
+        bounded = curation(settings)
+        arrangements = [] if bounded is None else [Budget(bounded)]
         self.catalog = Catalog(Cursors(self.seal), page_size=settings.page_size, arrangements=arrangements)
         self.standing = Standing(self.catalog)
         self.documents = Documents(self.db, self.outbound, self.changes, self.clock)
-        loader = Loader(self.documents, self.outbound, seconds=settings.call_seconds, cap=settings.upstream_cap)
+        self.upstreams = Upstreams(
+            self.documents,
+            self.outbound,
+            seconds=settings.call_seconds + settings.answer_seconds,  # an answer may wait for a person; the corridor has the deadline
+            cap=settings.upstream_cap,
+            clock=self.clock,
+            randomness=self._randomness,
+        )
+        loader = Loader(self.documents, self.outbound, seconds=settings.call_seconds, cap=settings.upstream_cap, upstreams=self.upstreams)
         self.roster = Roster(
             loader,
             self.documents,
-            named=specs.sources(settings),
+            named=named(settings),
             functions=self.functions,
             apis=self.apis,
             offer=self._offer,
             cap=settings.upstream_cap,
             folder=settings.folder,
+            upstreams=self.upstreams,
         )
 
     def _offer(self, sources: Sequence[Source]) -> None:
@@ -195,6 +207,7 @@ class Application:
             ids=self.ids,
             seconds=settings.call_seconds,
         )
+        self.speaking = Speaking(self.calls, self.sources, self.catalog, self.tenants, request=self.ids.new)
         self.tasks = Tasks(
             self.db,
             self.state,
@@ -232,6 +245,7 @@ class Application:
             randomness=self._randomness,
             checks=self.checks,
             ready=lambda: self._ready,
+            upstreams=self.upstreams.told,
         )
         return Doors(self.settings, rooms, local=local, listens=listens)
 
@@ -296,6 +310,7 @@ class Application:
         self.calls.open()
         self.doors.open()
         await self.tasks.start()
+        self.roster.watch()
         self._ready = True
         for tell in self._when_ready:
             tell()
@@ -336,6 +351,7 @@ class Application:
             await asyncio.wait_for(self.calls.close(), seconds)
 
     async def _close(self) -> None:
+        await self.upstreams.close()
         await self.ledger.close()
         if self._spans is not None:
             await asyncio.to_thread(self._spans.shutdown)

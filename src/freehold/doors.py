@@ -67,6 +67,8 @@ class Rooms(Struct, frozen=True, kw_only=True):
     randomness: Callable[[int], bytes]
     checks: Mapping[str, Callable[[], Any]]
     ready: Callable[[], bool]
+    upstreams: Callable[[], Mapping[str, Mapping[str, object]]]
+    """How other MCP servers are, by source name."""
 
 
 class Doors:
@@ -192,6 +194,7 @@ class Doors:
             metrics=rooms.metrics,
             metrics_token=settings.metrics_token.get_secret_value(),
             monotonic=rooms.clock.monotonic,
+            upstreams=rooms.upstreams,
         )
         return {
             "/mcp": mcp,

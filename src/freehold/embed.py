@@ -1,14 +1,17 @@
 """The server as a Python object: a SaaS writes its tools here, adds sources, and serves or mounts the result."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, overload
 
 from freehold.app import Application, build
+from freehold.core.channel import Level
 from freehold.domains.sources.functions import Function, Functions, Task
+from freehold.domains.sources.upstream.handlers import Answerer, Handlers
 from freehold.roster import InProcessApi
 from freehold.settings import Settings, load
+from freehold.speaking import Server
 
 
 class Freehold:
@@ -119,6 +122,27 @@ class Freehold:
         `document` is its OpenAPI document; without it, `app.openapi()` when there is one, else its `/openapi.json`.
         """
         self.apis.append(InProcessApi(name=name, app=app, document=document))
+
+    @asynccontextmanager
+    async def upstream(
+        self,
+        tenant: str,
+        source: str,
+        *,
+        sampling: Answerer | None = None,
+        roots: Answerer | None = None,
+        elicitation: Answerer | None = None,
+        log: Callable[[Level, Any, str | None], Awaitable[None]] | None = None,
+        progress: Callable[[float, float | None, str | None], Awaitable[None]] | None = None,
+    ) -> AsyncGenerator[Server]:
+        """Speak with an MCP server among the sources as one of the tenants, while this server runs.
+
+        `async with app.upstream("acme", "notion") as server: await server.call("search", {...})`. Calls count in the tenant's plan and
+        stand in its ledger, with client `saas`. What the server asks is answered by the functions given, from a question's params to
+        its result; without one it is not asked. Raises `Refusal` for a tenant or source there is not.
+        """
+        handlers = Handlers(sampling=sampling, roots=roots, elicitation=elicitation, on_log=log, on_progress=progress)
+        yield await self.application.speaking.upstream(tenant, source, handlers)
 
     @property
     def application(self) -> Application:

@@ -17,8 +17,9 @@ from msgspec import Struct
 from freehold.core.refusals import Refusal
 from freehold.domains.sources.fetch import Documents
 from freehold.domains.sources.functions import Functions
-from freehold.domains.sources.load import DocumentSpec, GraphQlSpec, Loader
+from freehold.domains.sources.load import DocumentSpec, GraphQlSpec, Loader, OpenApiSpec
 from freehold.domains.sources.port import Source
+from freehold.domains.sources.upstream.upstreams import Upstreams, UpstreamSpec
 from freehold.kit.errors import Misconfigured, Unavailable
 from freehold.kit.http import Request, SendFailed
 from freehold.kit.inprocess import InProcess
@@ -28,6 +29,7 @@ _log = logging.getLogger("freehold.roster")
 _DOCUMENT_SECONDS: Final = 30.0
 _OK: Final = 200
 RESERVED: Final = "freehold"
+_KINDS: Final = {OpenApiSpec: "openapi", GraphQlSpec: "graphql", UpstreamSpec: "mcp"}
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
 
@@ -82,6 +84,7 @@ class Roster:
         offer: Callable[[Sequence[Source]], None],
         cap: int,
         folder: Path | None = None,
+        upstreams: Upstreams | None = None,
     ) -> None:
         """`offer` takes the sources once they are built; `cap` bounds an in-process application's document.
 
@@ -94,17 +97,18 @@ class Roster:
         self._apis = apis
         self._offer = offer
         self._cap = cap
+        self._upstreams = upstreams
         self._folder = "" if folder is None else str(folder)
         self._sources: tuple[Source, ...] = ()
         self._in_process_apis: dict[str, Source] = {}
         self._in_process_clients: list[InProcess] = []
-        self._digests: dict[str, str] = {}
+        self._digests: dict[str, str | None] = {}
         self._following: asyncio.Task[None] | None = None
         self._heard = False
 
     async def load(self) -> None:
         """Build and offer. Raises `Refusal` or `Misconfigured` for the first source that cannot be had."""
-        digests: dict[str, str] = {}
+        digests: dict[str, str | None] = {}
         built: list[Source] = [source for source in self._functions if not source.empty]
         built += [await self._in_process(api) for api in self._apis]
         for spec in self._named.values():
@@ -131,6 +135,11 @@ class Roster:
         if self._following is None or self._following.done():
             self._following = asyncio.get_running_loop().create_task(self._follow())
         return self._following
+
+    def watch(self) -> None:
+        """Look at other MCP servers from now on, and follow what changes there."""
+        if self._upstreams is not None:
+            self._upstreams.watch([spec for spec in self._named.values() if isinstance(spec, UpstreamSpec)])
 
     async def close(self) -> None:
         """Stop following, close every source and end the lifespans of in-process applications."""
@@ -159,7 +168,7 @@ class Roster:
                 found.append(KnownSource(spec.name, "python", spec.place, "", None))
                 continue
             kept = await self._documents.stored(spec.name, spec.location)
-            kind = "graphql" if isinstance(spec, GraphQlSpec) else "openapi"
+            kind = _KINDS[type(spec)]
             found.append(KnownSource(spec.name, kind, spec.location, kept.digest if kept else "", kept.fetched_at if kept else None))
         return found
 

@@ -3,6 +3,7 @@
 Known to the street and the roof only. Unknown keys and unsafe combinations stop the start with a sentence that says the mend."""
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,9 @@ LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 _MASTER_KEY_DIGITS: Final = 64
 _SHORTEST_SECRET: Final = 16
+_HEADER: Final = re.compile(r"(?i)(?!(?:host|content-length|content-type|accept|connection|transfer-encoding|mcp-.*)$)[a-z0-9-]{1,64}")
+"""Of a source's own headers: those of the connection and of the protocol are not the operator's."""
+_HEADER_VALUE: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 _NOT_SETTINGS: Final = frozenset({"FREEHOLD_CONFIG", "FREEHOLD_TEST_POSTGRES", "FREEHOLD_TEST_REDIS"})
 """Variables with our prefix that mean something elsewhere."""
 
@@ -38,18 +42,24 @@ class PlanSettings(_Frozen):
 
 
 class SourceSettings(_Frozen):
-    """Where tools come from: exactly one of `openapi`, `graphql` and `python`."""
+    """Where tools come from: exactly one of `openapi`, `graphql`, `mcp` and `python`."""
 
     openapi: str | None = None
     """Path (beside freehold.toml) or URL of an OpenAPI document."""
     graphql: str | None = None
     """Path or URL of a GraphQL schema (SDL or introspection JSON), or the URL of the endpoint, which is then introspected."""
+    mcp: str | None = None
+    """URL of another MCP server's endpoint (Streamable HTTP) whose tools, resources and prompts are offered under this source's name."""
     python: str | None = None
     """`package.module:name` of a `freehold.Freehold` whose tools are offered."""
     base_url: str | None = None
     """Where the API answers; without it, the document's first server, or the GraphQL endpoint that was introspected."""
     audience: str | None = None
     """Audience of the service tokens sent to this API; without it, the base URL's origin."""
+    headers: dict[str, SecretStr] = {}
+    """Headers for every request to an MCP server, `Authorization = "Bearer ..."`: your own credential there."""
+    trusted: bool = False
+    """Believe what an MCP server says of its tools (read-only, idempotent...); otherwise each is taken for one that may destroy."""
     scopes: dict[str, tuple[str, ...]] = {}
     """Scopes a tool needs, by tool name, in place of the default for its kind."""
     resources: dict[str, str] = {}
@@ -294,8 +304,14 @@ def _addresses(settings: Settings) -> list[str]:
 
 
 def _source(name: str, source: SourceSettings) -> list[str]:
-    if sum(place is not None for place in (source.openapi, source.graphql, source.python)) != 1:
-        return [f"sources.{name} needs exactly one of openapi, graphql and python. Keep the one that is meant."]
+    if sum(place is not None for place in (source.openapi, source.graphql, source.mcp, source.python)) != 1:
+        return [f"sources.{name} needs exactly one of openapi, graphql, mcp and python. Keep the one that is meant."]
+    if source.mcp is not None and not source.mcp.startswith(("http://", "https://")):
+        return [f"sources.{name}.mcp is not an address. Write the URL of the server's endpoint, https://.../mcp."]
+    if (source.headers or source.trusted) and source.mcp is None:
+        return [f"sources.{name}.headers and trusted are for MCP servers, and this is none. Remove them."]
+    if not all(_HEADER.fullmatch(one) and _HEADER_VALUE.fullmatch(value.get_secret_value()) for one, value in source.headers.items()):
+        return [f"sources.{name}.headers has a name or value that no header can have. Use letters, digits and - in names, ASCII in values."]
     if source.resources and source.openapi is None:
         return [f"sources.{name}.resources names operations of an OpenAPI document, and there is none. Remove it."]
     return []

@@ -168,7 +168,7 @@ async def host(name: str, era: Era, folder: Path) -> AsyncIterator[Host]:
             async with node.begun(node.HOME / "clients" / f"{name}.mjs") as process:
                 yield Host(name, era, Program(process))
         case "fastmcp":
-            async with _python(await asyncio.to_thread(_peer), "fastmcp_client.py") as process:
+            async with _python(await asyncio.to_thread(peer), "fastmcp_client.py") as process:
                 yield Host(name, era, Program(process))
         case _:
             packages = await asyncio.to_thread(node.packages)
@@ -177,7 +177,7 @@ async def host(name: str, era: Era, folder: Path) -> AsyncIterator[Host]:
                 yield Host(name, era, Program(process), bridge, folder)
 
 
-def _peer() -> Path:
+def peer() -> Path:
     """The Python of the bench's peers, made by one test worker at a time."""
     with Path(peers.__file__).open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)

@@ -10,3 +10,8 @@ WARNED: dict[str, dict[str, str]] = {
     },
 }
 """Scenarios with a recommendation that is not followed."""
+
+NOT_YET: dict[str, str] = {
+    "auth/": "Freehold cannot sign in at other servers yet: the operator gives a header.",
+}
+"""Client scenarios that are not run, by the beginning of their names."""

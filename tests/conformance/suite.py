@@ -14,7 +14,7 @@ from tests import node
 
 _MOST_SECONDS = 400.0
 _BROKEN = {"id": "broken-off", "status": "FAILURE", "description": "The scenario ended without saying what it found"}
-_FOLDER = re.compile(r"server-(?P<scenario>.+?)-\d{4}-\d{2}-\d{2}T.*")
+_FOLDER = re.compile(r"(?:server-)?(?P<scenario>.+?)-\d{4}-\d{2}-\d{2}T.*")
 
 
 @dataclass(frozen=True)
@@ -54,16 +54,23 @@ class Found:
         return {name: sentences for name, sentences in said.items() if sentences}
 
 
-def required(revision: str) -> Required:
-    """The suite's own list for servers."""
+def required(revision: str, leg: str = "server") -> Required:
+    """The suite's own list for servers, or with `leg` for clients."""
     listed = yaml.safe_load((node.packages() / node.SUITE).parent.parent.joinpath("requirements", f"{revision}.yaml").read_text())
-    beside = frozenset(entry["scenario"] for entry in listed["not_scored"] if entry["leg"] == "server")
-    return Required(frozenset(listed["server"]), beside)
+    beside = frozenset(entry["scenario"] for entry in listed["not_scored"] if entry["leg"] == leg)
+    return Required(frozenset(listed[leg]), beside)
 
 
 async def examine(url: str, revision: str, folder: Path) -> Found:
     """Run all of it, its records going into `folder`."""
     words = ("server", "--url", f"{url}/mcp", "--requirements", revision, "-o", str(folder))
+    ended = await node.run(node.SUITE, *words, seconds=_MOST_SECONDS)
+    return Found(ended, _recorded(folder))
+
+
+async def visit(command: str, scenario: str, revision: str, folder: Path) -> Found:
+    """Let the suite start a client for one scenario."""
+    words = ("client", "--command", command, "--scenario", scenario, "--spec-version", revision, "-o", str(folder))
     ended = await node.run(node.SUITE, *words, seconds=_MOST_SECONDS)
     return Found(ended, _recorded(folder))
 

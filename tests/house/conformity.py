@@ -16,9 +16,9 @@ PROVING = ("tests/protocol", "tests/conformance")
 
 _HEAD = """# Conformity
 
-Every MUST and SHOULD of the Model Context Protocol that falls on a server, as far as Freehold has the part it speaks of, with the
-tests that show it. `2025-x` stands for the handshake revisions 2025-11-25, 2025-06-18 and 2025-03-26 alike. What the authorization
-server and the client towards other MCP servers must do is not in here yet: those parts are later work. The page is generated; a
+Every MUST and SHOULD of the Model Context Protocol that falls on a server, as far as Freehold has the part it speaks of, and the main
+ones that fall on a client of other servers, with the tests that show it. `2025-x` stands for the handshake revisions 2025-11-25,
+2025-06-18 and 2025-03-26 alike. What the authorization server must do is not in here yet: it is later work. The page is generated; a
 requirement without a test, or a protocol test without a requirement, fails the build.
 
 """

@@ -19,7 +19,7 @@ _PLAN: Final = "fixture"
 
 @app.callback()
 def fixture() -> None:
-    """Keeps `conformance` a word of its own."""
+    """One word for each program."""
 
 
 @app.command()
@@ -37,6 +37,26 @@ def conformance(
     try:
         raise typer.Exit(listen(build(furnished(settings_of(config, port=port)), local=suite())))
     except (Misconfigured, Unavailable, Refusal) as fault:
+        typer.echo(f"freehold: {fault}", err=True)
+        raise typer.Exit(REFUSED) from None
+
+
+@app.command()
+def client(
+    url: Annotated[str, typer.Argument(help="Address of the suite's server.")],
+    *,
+    context: Annotated[str, typer.Option(envvar="MCP_CONFORMANCE_CONTEXT", help="What the suite says is to be called, as JSON.")] = "",
+) -> None:
+    """Visit a server of the official MCP conformance suite on this machine, and use all it offers."""
+    import asyncio
+
+    from freehold.cli.visiting import visit
+    from freehold.core.refusals import Refusal
+
+    try:
+        for line in asyncio.run(visit(url, context)):
+            typer.echo(line)
+    except Refusal as fault:
         typer.echo(f"freehold: {fault}", err=True)
         raise typer.Exit(REFUSED) from None
 

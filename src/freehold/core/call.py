@@ -35,6 +35,8 @@ class Call(Struct, frozen=True, kw_only=True, eq=False):
     """Headers the vault step adds for the upstream, never shown to anyone."""
     traceparent: str = ""
     method: Method = "tools/call"
+    asked: str = ""
+    """What the caller named: the tool, the resource's URI as it was sent, or the prompt."""
     channel: Channel = SILENT
     view: View | None = None
     """Which part of the answer is wanted; None for all of it."""

@@ -79,6 +79,9 @@ REFUSALS: Final[dict[str, Wording]] = {
         "The call took longer than {seconds} seconds and was stopped.", "Ask for less at once, or call again later."
     ),
     "upstream_unreachable": Wording("The API behind this tool cannot be reached.", "Call again later; if it lasts, tell the operator."),
+    "upstream_denied": Wording(
+        "The server behind this tool does not accept the operator's credential.", "Tell the operator; calling again does not help."
+    ),
     "upstream_broken": Wording(
         "The API behind this tool broke off its answer.", "The call may have taken effect; check before repeating it."
     ),

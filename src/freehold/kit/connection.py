@@ -4,6 +4,7 @@ Knows framing only. Where it leads was decided before it was made, and its owner
 
 import asyncio
 import select
+from collections import deque
 from typing import Final, Literal, cast
 
 import httptools
@@ -33,7 +34,7 @@ class Connection(asyncio.Protocol):
     """Carries one exchange at a time; `begin` says when it is over, `status`, `headers` and `body` what came of it."""
 
     __slots__ = (
-        *("_barren", "_bodiless", "_done", "_framed", "_headed", "_parser", "_parts", "_room", "_transport", "_waiter"),
+        *("_barren", "_bodiless", "_done", "_flow", "_framed", "_headed", "_parser", "_parts", "_room", "_transport", "_waiter"),
         *("_poll", "gone", "headers", "heard", "idle_since", "reusable", "status"),
     )
 
@@ -48,11 +49,16 @@ class Connection(asyncio.Protocol):
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
         self._done = True
+        self._flow: Flow | None = None
         self._parts: list[bytes] = []
         self._transport: asyncio.Transport
 
-    def begin(self, data: bytes, waiter: asyncio.Future[None], *, cap: int, bodiless: bool) -> None:
-        """Send a whole request. `waiter` is done when the whole answer is here, or holds `Ended`."""
+    def begin(self, data: bytes, waiter: asyncio.Future[None], *, cap: int, bodiless: bool, flow: "Flow | None" = None) -> None:
+        """Send a whole request. `waiter` is done when the whole answer is here, or holds `Ended`.
+
+        With a `flow` it is done when the head is here, and the body goes there.
+        """
+        self._flow = flow
         self.headers, self._parts = [], []
         self.status = self._barren = 0
         self.heard = self.reusable = self._done = self._headed = self._framed = False
@@ -76,6 +82,8 @@ class Connection(asyncio.Protocol):
             self._done = True
             if not self._waiter.done():
                 self._waiter.set_exception(Ended(how))
+            elif self._flow is not None:
+                self._flow.end(how)
         self.abort()
 
     def abort(self) -> None:
@@ -145,6 +153,8 @@ class Connection(asyncio.Protocol):
         self._framed = length is not None or b"transfer-encoding" in names
         if length is not None and self.status != _NOT_MODIFIED and int(length) > self._room:
             self.fail("too_large")
+        elif self._flow is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     def on_body(self, part: bytes) -> None:
         """A part of the body."""
@@ -153,6 +163,8 @@ class Connection(asyncio.Protocol):
         self._room -= len(part)
         if self._room < 0:
             self.fail("too_large")
+        elif self._flow is not None:
+            self._flow.add(part)
         else:
             self._parts.append(part)
 
@@ -171,8 +183,53 @@ class Connection(asyncio.Protocol):
         self._done = True
         if not self._waiter.done():
             self._waiter.set_result(None)
+        if self._flow is not None:
+            self._flow.end(None)
 
     def _garbled(self) -> None:
         """No HTTP, or nothing we asked for; what was whole before it stays so."""
         self.reusable = False
         self.fail("broken")
+
+
+class Flow:
+    """A body on its way from the connection to its reader. What waits is bounded by the cap of the whole."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Nothing has come."""
+        self._loop = loop
+        self._parts: deque[bytes] = deque()
+        self._over = False
+        self._how: Ending | None = None
+        self._news: asyncio.Future[None] | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether it ended as it should."""
+        return self._over and self._how is None
+
+    def add(self, part: bytes) -> None:
+        """A part came."""
+        self._parts.append(part)
+        self._tell()
+
+    def end(self, how: Ending | None) -> None:
+        """Nothing more will come; None when it is whole."""
+        if not self._over:
+            self._over, self._how = True, how
+            self._tell()
+
+    async def take(self) -> bytes | None:
+        """The next part, None at the end; raises `Ended` where it broke off."""
+        while not self._parts:
+            if self._how is not None:
+                raise Ended(self._how)
+            if self._over:
+                return None
+            self._news = self._loop.create_future()
+            await self._news
+        return self._parts.popleft()
+
+    def _tell(self) -> None:
+        if self._news is not None and not self._news.done():
+            self._news.set_result(None)

@@ -3,7 +3,8 @@ redirects off, environment proxies off, no cookies, caps on size, time and heade
 
 import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AbstractAsyncContextManager
 from functools import lru_cache
 from typing import Final, Literal, Protocol
 
@@ -55,6 +56,27 @@ class Outbound(Protocol):
 
     async def close(self) -> None:
         """Close every connection."""
+        ...
+
+
+class Flowing(Struct, frozen=True, kw_only=True):
+    """An answer whose body is still coming. Header names are lower case; nothing of its encoding is undone."""
+
+    status: int
+    headers: dict[str, str]
+    parts: AsyncIterator[bytes]
+    """The body as it arrives; raises `SendFailed` when it breaks off, falls silent or is too large."""
+
+
+class StreamingOutbound(Outbound, Protocol):
+    """A client that can hand on an answer while it is still coming."""
+
+    def stream(self, request: Request, *, seconds: float, cap: int) -> AbstractAsyncContextManager[Flowing]:
+        """Send and give the answer once its head is there, or raise `SendFailed`.
+
+        `seconds` bounds the wait for the head and each silence after it, `cap` the body's bytes; how long it may take in all
+        is for whoever reads it to say. Leaving the block before the end closes the connection.
+        """
         ...
 
 
@@ -110,12 +132,18 @@ def _name(name: str) -> str:
 
 def as_answer(status: int, raw: Iterable[tuple[bytes, bytes]], body: bytes, cap: int) -> Answer:
     """Put an answer together, undoing a content encoding; raises `SendFailed` when the plain body is beyond `cap`."""
+    headers = as_headers(raw)
+    encoding = headers.get("content-encoding")
+    return Answer(status=status, headers=headers, body=_decoded(body, encoding, cap) if body and encoding else body)
+
+
+def as_headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Names in lower case, repeated ones joined."""
     headers: dict[str, str] = {}
     for name, value in raw:
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
         headers[key] = f"{headers[key]}, {text}" if key in headers else text
-    encoding = headers.get("content-encoding")
-    return Answer(status=status, headers=headers, body=_decoded(body, encoding, cap) if body and encoding else body)
+    return headers
 
 
 def _decoded(body: bytes, encoding: str, cap: int) -> bytes:

@@ -6,13 +6,14 @@ import asyncio
 import socket
 import ssl
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 
 from freehold.kit.addresses import allowed, canonical_host, read_exceptions, read_port, split_port
 from freehold.kit.clock import Clock, SystemClock
-from freehold.kit.connection import Connection, Ended
-from freehold.kit.http import BODILESS, Answer, Request, SendFailed, as_answer, with_defaults
+from freehold.kit.connection import Connection, Ended, Flow
+from freehold.kit.http import BODILESS, Answer, Flowing, Request, SendFailed, as_answer, as_headers, with_defaults
 
 _Address = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
 _MOST_ORIGINS: Final = 1024
@@ -65,6 +66,31 @@ class GuardedClient:
             return await self._run(pool, errand)
         except Ended as ended:
             raise SendFailed(ended.how, delivered=True) from None
+        finally:
+            pool.leave()
+
+    @asynccontextmanager
+    async def stream(self, request: Request, *, seconds: float, cap: int) -> AsyncGenerator[Flowing]:
+        """Likewise, but give the answer once its head is there; see `StreamingOutbound`. A connection of its own, sent once."""
+        origin, target = _split(request.url)
+        pool = self._pools.get(origin) or self._pool(origin)
+        deadline = pool.loop.time() + seconds
+        data, bodiless = _compose(request, target, pool.authority), request.method == "HEAD"
+        await pool.enter(deadline)
+        try:
+            connection = await self._connect(pool, deadline)
+            flow, waiter = Flow(pool.loop), pool.loop.create_future()
+            timer = pool.loop.call_at(deadline, connection.fail, "timeout")
+            try:
+                connection.begin(data, waiter, cap=cap, bodiless=bodiless, flow=flow)
+                await waiter
+                timer.cancel()
+                yield Flowing(status=connection.status, headers=as_headers(connection.headers), parts=_parts(flow, seconds))
+            except Ended as ended:
+                raise SendFailed(ended.how, delivered=True) from None
+            finally:
+                timer.cancel()
+                pool.drop(connection)
         finally:
             pool.leave()
 
@@ -188,6 +214,21 @@ class GuardedClient:
         if self._tls is None:
             self._tls = ssl.create_default_context()
         return self._tls
+
+
+async def _parts(flow: Flow, seconds: float) -> AsyncIterator[bytes]:
+    """The body, part by part, none of them waited for longer than `seconds`."""
+    while True:
+        try:
+            async with asyncio.timeout(seconds):
+                part = await flow.take()
+        except TimeoutError:
+            raise SendFailed("timeout", delivered=True) from None
+        except Ended as ended:
+            raise SendFailed(ended.how, delivered=True) from None
+        if part is None:
+            return
+        yield part
 
 
 class _Errand(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, cast
 
 from msgspec import Struct
 
-from freehold.protocol.stateless import name_of
+from freehold.protocol.stateless import header_value, name_of
 from freehold.protocol.wire import Fault, is_object
 
 KEYWORD: Final = "x-mcp-header"
@@ -77,6 +77,18 @@ def check(plan: Sequence[Mirrored], arguments: dict[str, Any], headers: Mapping[
             _compare(one, value, sent[0])
         elif isinstance(value, str | int | float):
             raise _fault(one, "is missing")
+
+
+def repeated(plan: Sequence[Mirrored], arguments: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    """The headers a client of this plan sends with these arguments; what is absent, null or of another type has none."""
+    found = [(one, _argument(arguments, one.path)) for one in plan]
+    return tuple((f"Mcp-Param-{one.suffix}", header_value(_written(value))) for one, value in found if isinstance(value, str | int | float))
+
+
+def _written(value: str | float) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _argument(arguments: dict[str, Any], path: tuple[str, ...]) -> object:

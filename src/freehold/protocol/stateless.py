@@ -70,6 +70,14 @@ def name_of(header: bytes | None) -> str | None:
         raise Fault("header_mismatch", "a routing header has characters that must be base64 encoded") from None
 
 
+def header_value(text: str) -> str:
+    """The same the other way round: the text as a header's value, in the sentinel where a header could not carry it as it is."""
+    plain = text.isascii() and all(character.isprintable() or character == "\t" for character in text) and text == text.strip(" \t")
+    if plain and not (text.startswith("=?base64?") and text.endswith("?=")):
+        return text
+    return f"=?base64?{base64.b64encode(text.encode('utf-8', 'replace')).decode()}?="
+
+
 def _sentinel(payload: bytes) -> str:
     try:
         decoded = base64.b64decode(payload, validate=True)

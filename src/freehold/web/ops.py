@@ -35,8 +35,13 @@ class OpsDoor:
         metrics: Rendered,
         metrics_token: str,
         monotonic: Callable[[], float],
+        upstreams: Callable[[], Mapping[str, Mapping[str, object]]] = dict,
     ) -> None:
-        """`checks` by part name; `ready` is False while starting and draining. Anyone may ask, so parts are asked once a second."""
+        """`checks` by part name; `ready` is False while starting and draining. Anyone may ask, so parts are asked once a second.
+
+        `upstreams` by name are told beside the parts: that a server of somebody else's is away is no fault of this one.
+        """
+        self._upstreams = upstreams
         self._checks = checks
         self._ready = ready
         self._metrics = metrics
@@ -60,7 +65,8 @@ class OpsDoor:
         said = await self._said()
         parts = {name: "ok" if text == "ok" else "failing" for name, text in said.items()}
         good = self._ready() and all(text == "ok" for text in parts.values())
-        await send(send_, 200 if good else 503, wire.encode({"status": "ok" if good else "failing", "parts": parts}))
+        beside = {"upstreams": upstreams} if (upstreams := self._upstreams()) else {}
+        await send(send_, 200 if good else 503, wire.encode({"status": "ok" if good else "failing", "parts": parts, **beside}))
 
     async def metrics(self, scope: Scope, receive: Receive, send_: Send) -> None:
         """Prometheus text, for the bearer of the metrics token; without one, for this machine only."""

@@ -58,6 +58,7 @@ LOOKS: Final[dict[str, Look]] = {
     "too_many_questions": Look("result", 200, 503),
     "deadline_exceeded": Look("result", 200, 504),
     "upstream_unreachable": Look("result", 200, 502),
+    "upstream_denied": Look("result", 200, 502),
     "upstream_broken": Look("result", 200, 502),
     "upstream_too_large": Look("result", 200, 502),
     "resource_failed": Look("result", 200, 502),

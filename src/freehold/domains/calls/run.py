@@ -152,6 +152,7 @@ class Calls:
             deadline=self._clock.monotonic() + (asked.seconds or self._seconds),
             traceparent=asked.traceparent,
             method=asked.method,
+            asked=asked.name,
             channel=asked.channel,
             view=asked.view,
         )

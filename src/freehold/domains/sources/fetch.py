@@ -56,6 +56,11 @@ class Documents:
         await self._announcer.announce()
         return made
 
+    async def confirm(self, name: str, location: str, digest: str) -> bool:
+        """Whether the last good copy is this one; then it is as good as fetched now, and nobody need be told."""
+        async with self._db.system(write=True) as scope:
+            return await store.confirm(scope, name, location, digest, self._clock.now())
+
     async def digests(self) -> dict[str, str]:
         """What every replica should be serving: digest by source name."""
         async with self._db.system() as scope:

@@ -15,6 +15,7 @@ from freehold.domains.sources.openapi.read import read
 from freehold.domains.sources.openapi.readable import with_resources
 from freehold.domains.sources.openapi.tools import Compiled, compile_tools
 from freehold.domains.sources.port import Source
+from freehold.domains.sources.upstream.upstreams import Upstreams, UpstreamSpec
 from freehold.kit.errors import Misconfigured
 from freehold.kit.http import Outbound
 
@@ -45,21 +46,27 @@ class GraphQlSpec(Struct, frozen=True, kw_only=True):
     scopes: dict[str, tuple[str, ...]] = {}
 
 
-DocumentSpec = OpenApiSpec | GraphQlSpec
+DocumentSpec = OpenApiSpec | GraphQlSpec | UpstreamSpec
 
 
 class Loader:
     """Builds sources; every document passes through here on its way in."""
 
-    def __init__(self, documents: Documents, outbound: Outbound, *, seconds: float, cap: int) -> None:
-        """`seconds` and `cap` bound one request to an API and its answer."""
+    def __init__(self, documents: Documents, outbound: Outbound, *, seconds: float, cap: int, upstreams: Upstreams | None = None) -> None:
+        """`seconds` and `cap` bound one request to an API and its answer; `upstreams` are the other MCP servers, if there are any."""
+        self._upstreams = upstreams
         self._documents = documents
         self._outbound = outbound
         self._seconds = seconds
         self._cap = cap
 
-    async def load(self, spec: DocumentSpec) -> tuple[Source, str]:
-        """The source and its document's digest, from the last good copy if there is one, else freshly read and kept."""
+    async def load(self, spec: DocumentSpec) -> tuple[Source, str | None]:
+        """The source and its document's digest, from the last good copy if there is one, else freshly read and kept.
+
+        An MCP server that was never reached offers nothing yet and has no digest: that it is away must not keep others from theirs.
+        """
+        if isinstance(spec, UpstreamSpec):
+            return await self._upstream().load(spec)
         kept = await self._documents.stored(spec.name, spec.location)
         if kept is None:
             return await self.refresh(spec)
@@ -67,6 +74,8 @@ class Loader:
 
     async def refresh(self, spec: DocumentSpec) -> tuple[Source, str]:
         """Read the document again; only one that imports replaces the last good copy."""
+        if isinstance(spec, UpstreamSpec):
+            return await self._upstream().refresh(spec)
         document = await self._read(spec)
         source = self._built(spec, document, self._outbound)
         kept = await self._documents.keep(spec.name, spec.location, spec.base_url or "", document)
@@ -74,6 +83,9 @@ class Loader:
 
     async def check(self, spec: DocumentSpec) -> None:
         """Read and build it, and keep nothing of it; raises what `refresh` would."""
+        if isinstance(spec, UpstreamSpec):
+            await self._upstream().check(spec)
+            return
         self._built(spec, await self._read(spec), self._outbound)
 
     def in_process(self, name: str, document: dict[str, Any], outbound: Outbound) -> Source:
@@ -81,14 +93,19 @@ class Loader:
         spec = OpenApiSpec(name=name, location="", base_url=f"http://{name}.internal", audience=f"urn:freehold:{name}")
         return self._built(spec, msgspec.json.encode(document), outbound)
 
-    async def _read(self, spec: DocumentSpec) -> bytes:
+    def _upstream(self) -> Upstreams:
+        if self._upstreams is None:
+            raise Misconfigured("This process reaches no other MCP servers. Name them in freehold.toml.")
+        return self._upstreams
+
+    async def _read(self, spec: OpenApiSpec | GraphQlSpec) -> bytes:
         if isinstance(spec, GraphQlSpec) and is_endpoint(spec.location):
             from freehold.domains.sources.graphql.introspect import introspected
 
             return await introspected(spec.location, self._outbound)
         return await self._documents.read(spec.location)
 
-    def _built(self, spec: DocumentSpec, document: bytes, outbound: Outbound) -> Source:
+    def _built(self, spec: OpenApiSpec | GraphQlSpec, document: bytes, outbound: Outbound) -> Source:
         return self._graphql(spec, document) if isinstance(spec, GraphQlSpec) else self._openapi(spec, document, outbound)
 
     def _graphql(self, spec: GraphQlSpec, document: bytes) -> Source:
@@ -119,7 +136,7 @@ def _offering(compiled: Compiled) -> Compiled:
     return compiled
 
 
-def _adjusted(compiled: Compiled, spec: DocumentSpec) -> Compiled:
+def _adjusted(compiled: Compiled, spec: OpenApiSpec | GraphQlSpec) -> Compiled:
     """With the operator's audience and scopes in place of the compiled ones; scopes for a tool that is not there are refused."""
     if spec.audience is None and not spec.scopes:
         return compiled

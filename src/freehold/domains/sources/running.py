@@ -12,7 +12,7 @@ from freehold.domains.sources.context import Caller, Context, ToolError
 from freehold.domains.sources.returned import failed
 from freehold.domains.sources.threads import Threads
 
-_UNANSWERED = "The client gave no usable answer to what was asked, so this was not done. Call again and answer."
+UNANSWERED = "The client gave no usable answer to what was asked, so this was not done. Call again and answer."
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -38,7 +38,7 @@ class Plan(Struct, frozen=True, kw_only=True):
         except ToolError as refused:
             return failed(str(refused))
         except Unanswered:
-            return failed(_UNANSWERED)
+            return failed(UNANSWERED)
         except InputRequired as required:
             return Outcome(status="asked", asks=required.asks)
         except BaseExceptionGroup as several:

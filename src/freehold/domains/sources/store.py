@@ -32,6 +32,15 @@ async def digests(scope: Scope) -> dict[str, str]:
     return {row.name: row.digest for row in rows}
 
 
+async def confirm(scope: Scope, name: str, location: str, digest: str, at: float) -> bool:
+    """Note that the document is still the same; whether it is."""
+    same = (source_documents.c.name == name, source_documents.c.location == location, source_documents.c.digest == digest)
+    if await scope.one(sa.select(source_documents.c.name).where(*same)) is None:
+        return False
+    await scope.run(sa.update(source_documents).where(*same).values(fetched_at=at))
+    return True
+
+
 async def put(scope: Scope, stored: StoredDocument) -> None:
     """Replace a source's document, in one statement: replicas that start together all find it missing and all write it."""
     row = insert(source_documents).values(asdict(stored))

@@ -1,14 +1,15 @@
-"""What the settings say of sources, issuers and the catalog, as the plain values their rooms take. Part of the roof."""
+"""What the settings name, as the rooms know it: sources, issuers and the catalog. Part of the roof, for settings go no further."""
 
 from freehold.domains.catalog.budget import Curation
 from freehold.domains.oauth.jwks import TrustedIssuer
 from freehold.domains.sources.load import GraphQlSpec, OpenApiSpec
+from freehold.domains.sources.upstream.upstreams import UpstreamSpec
 from freehold.roster import NamedSource, PythonSpec
 from freehold.settings import IssuerSettings, Settings, SourceSettings
 
 
 def trusted(one: IssuerSettings) -> TrustedIssuer:
-    """An external authorization server."""
+    """An issuer."""
     return TrustedIssuer(
         issuer=one.issuer, jwks_uri=one.jwks_url, claims=one.claims, algorithms=frozenset(one.algorithms), typ=one.token_type
     )
@@ -26,14 +27,17 @@ def curation(settings: Settings) -> Curation | None:
     )
 
 
-def sources(settings: Settings) -> dict[str, NamedSource]:
-    """Every source by its name."""
-    return {name: _source(settings, name, one) for name, one in settings.sources.items()}
+def named(settings: Settings) -> dict[str, NamedSource]:
+    """Every source, by its name."""
+    return {name: _spec(settings, name, one) for name, one in settings.sources.items()}
 
 
-def _source(settings: Settings, name: str, one: SourceSettings) -> NamedSource:
+def _spec(settings: Settings, name: str, one: SourceSettings) -> NamedSource:
     if one.python is not None:
         return PythonSpec(name=name, place=one.python)
+    if one.mcp is not None:
+        headers = tuple((header, value.get_secret_value()) for header, value in one.headers.items())
+        return UpstreamSpec(name=name, location=one.mcp, headers=headers, scopes=one.scopes, trusted=one.trusted)
     location = settings.at(one.graphql or one.openapi or "")
     if one.graphql is not None:
         return GraphQlSpec(name=name, location=location, base_url=one.base_url, audience=one.audience, scopes=one.scopes)
