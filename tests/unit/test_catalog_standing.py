@@ -78,7 +78,7 @@ some_scopes = st.frozensets(st.sampled_from(SCOPES))
 
 
 @given(st.lists(some_scopes, min_size=6, max_size=6), some_scopes, st.none() | st.frozensets(st.sampled_from("abcdef")))
-def test_what_is_searched_is_what_may_be_called(needed: list[frozenset[str]], scopes: frozenset[str], allowed: frozenset[str] | None) -> None:
+def test_a_search_reads_what_may_be_called(needed: list[frozenset[str]], scopes: frozenset[str], allowed: frozenset[str] | None) -> None:
     """For any rights, a search reads the tools of those scopes and `allowed_tools` alone, half of them listed or not (AZ-02)."""
     tools = [tool(name, each, description="An order.", listed=name < "d") for name, each in zip("abcdef", needed, strict=True)]
     who = principal(scopes=scopes, tools=allowed)
