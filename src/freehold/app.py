@@ -180,6 +180,7 @@ class Application:
     def _offer(self, sources: Sequence[Source]) -> None:
         self.sources.replace([*sources, self.standing])
         self.catalog.replace(sources)
+        self.standing.forget()
         self.doors.streams.catalog_changed()
 
     def _corridor(self) -> None:

@@ -119,3 +119,19 @@ def test_two_sources_share_one_budget() -> None:
     assert shown
     assert all(name.startswith(("one_", "two_")) for name in shown)
     assert all(made.find(principal(), name) is not None for name in shown)
+
+
+def test_a_caller_who_cannot_search_is_listed_what_they_may_call() -> None:
+    """`allowed_tools` without `call_tool` lists every tool named, in order, whatever the budget; with it, the list is the short one."""
+    made = within(Curation(tokens=LEAST), Offered("api", TOOLS))
+    behind = [one.name for one in TOOLS if not made.edition("acme").tools[one.name].listed]
+    some = frozenset({behind[3], behind[0], "no_such_tool"})
+
+    def seen(tools: frozenset[str]) -> list[str]:
+        return [one["name"] for one in json.loads(made.page(principal(tools=tools), "tools", None).items)]
+
+    assert seen(some) == [behind[0], behind[3]]
+    assert set(seen(some | STANDING)) == STANDING
+    assert seen(frozenset()) == []
+    without = principal(tools=some, scopes=frozenset())
+    assert json.loads(made.page(without, "tools", None).items) == []

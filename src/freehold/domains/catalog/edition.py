@@ -67,8 +67,8 @@ class Entry(Struct, frozen=True):
     json: bytes
 
 
-class Edition(Struct, frozen=True, kw_only=True):
-    """All sources' tools, resources and prompts under unique names."""
+class Edition(Struct, frozen=True, kw_only=True, eq=False):
+    """All sources' tools, resources and prompts under unique names. Compared by identity: equal lists may stand before other tools."""
 
     tools: Mapping[str, Tool]
     prompts: Mapping[str, Prompt]

@@ -140,10 +140,13 @@ class Catalog:
         return self.edition(principal.tenant).tools.get(name)
 
     def seen(self, principal: Principal) -> tuple[Hashable, Sequence[Tool]]:
-        """What marks this caller's view until the catalog changes, and every tool of it, listed or not."""
+        """What marks this caller's view until the catalog changes, and every tool of it, listed or not.
+
+        Not the version: editions that list the same may differ in tools that are not listed.
+        """
         there = self.edition(principal.tenant)
         visible = tuple(tool for tool in there.tools.values() if _visible(tool, principal))
-        return (there.version, principal.scopes & there.asked, principal.tools), visible
+        return (there, principal.scopes & there.asked, principal.tools), visible
 
     def mirrored(self, principal: Principal, name: str) -> tuple[Mirrored, ...]:
         """What calls of the named tool must repeat in headers: nothing, for nearly all."""
@@ -195,13 +198,27 @@ class Catalog:
         return view
 
     def _seen(self, seen: Edition, principal: Principal) -> _View:
-        pages: dict[ListKind, tuple[bytes, ...]] = {kind: self._paged(entries, principal) for kind, entries in seen.lists.items()}
+        lists = {**seen.lists, "tools": self._tools(seen, principal)}
+        pages: dict[ListKind, tuple[bytes, ...]] = {kind: self._paged(entries, principal) for kind, entries in lists.items()}
         shown = Shown(
             tools=_digest(pages["tools"]),
             prompts=_digest(pages["prompts"]),
             resources=_digest((*pages["resources"], *pages["templates"])),
         )
         return _View(pages, shown)
+
+    def _tools(self, seen: Edition, principal: Principal) -> Sequence[Entry]:
+        """What is not listed is shown to a caller with `allowed_tools` that name it and nothing that would find it."""
+        listed = seen.lists["tools"]
+        if principal.tools is None or any(_visible(entry.tool, principal) and entry.tool.stands_in is not None for entry in listed):
+            return listed
+        known = {entry.tool.name: entry for entry in listed}
+        named = [tool for name in principal.tools if (tool := seen.tools.get(name)) is not None]
+        if all(tool.name in known for tool in named):
+            return listed
+        order = {name: at for at, name in enumerate(seen.tools)}
+        named.sort(key=lambda tool: order[tool.name])
+        return [known.get(tool.name) or Entry(tool, self._encoded(tool)) for tool in named]
 
     def _paged(self, entries: Sequence[Entry], principal: Principal) -> tuple[bytes, ...]:
         seen = [entry.json for entry in entries if _visible(entry.tool, principal)]

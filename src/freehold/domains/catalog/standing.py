@@ -27,7 +27,7 @@ _MOST: Final = 50
 _LINE: Final = 160
 _INDEXES: Final = 64
 _POSTINGS: Final = 2_000_000
-"""Kept indexes, and pairs of word and tool in all of them, but for the newest; GitHub's operations have about 60,000."""
+"""Kept indexes, and pairs of word and tool in all of them, but for the newest; GitHub's operations have about 30,000."""
 
 
 class Seen(Protocol):
@@ -74,6 +74,10 @@ class Standing:
 
     async def close(self) -> None:
         """Forget every index."""
+        self.forget()
+
+    def forget(self) -> None:
+        """The sources are others: what was indexed of those before is not kept in memory for them."""
         self._kept.clear()
 
     async def index(self, principal: Principal) -> Index:
