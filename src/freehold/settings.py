@@ -54,6 +54,12 @@ class SourceSettings(_Frozen):
     """Scopes a tool needs, by tool name, in place of the default for its kind."""
     resources: dict[str, str] = {}
     """Operations of an OpenAPI document to offer as resources, too: tool name -> URI template, `get_invoice = "invoice://{invoiceId}"`."""
+    operations: str | None = None
+    """File or folder (beside freehold.toml) of `.graphql` documents whose named operations are tools of a GraphQL source, too."""
+    operations_only: bool = False
+    """Whether those operations are all its tools, and the schema's own fields none."""
+    max_nodes: Annotated[int, Field(ge=1)] = 10_000
+    """Nodes one GraphQL call may come to (page sizes multiplied); a call that could be more is refused before it is sent."""
 
 
 class IssuerSettings(_Frozen):
@@ -290,6 +296,14 @@ def _source(name: str, source: SourceSettings) -> list[str]:
         return [f"sources.{name} needs exactly one of openapi, graphql and python. Keep the one that is meant."]
     if source.resources and source.openapi is None:
         return [f"sources.{name}.resources names operations of an OpenAPI document, and there is none. Remove it."]
+    return _operations(name, source)
+
+
+def _operations(name: str, source: SourceSettings) -> list[str]:
+    if source.operations is not None and source.graphql is None:
+        return [f"sources.{name}.operations are GraphQL, and the source is not. Remove it, or name the schema in graphql."]
+    if source.operations_only and source.operations is None:
+        return [f"sources.{name}.operations_only leaves no tools without operations. Name their file or folder in operations."]
     return []
 
 
