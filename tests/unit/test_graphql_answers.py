@@ -40,7 +40,7 @@ def test_data_in_part_comes_with_its_errors() -> None:
     said = "Not for you. [FORBIDDEN] at order.customer.0"
     assert made.status == "ok"
     assert made.structured == {"data": {"id": "1", "customer": None}, "errors": [said]}
-    assert texts(made) == ['{"id":"1","customer":null}', f"This is only a part. The API also answered with errors: {said}"]
+    assert texts(made) == ['{"id":"1","customer":null}', f"This is only a part of the answer. Missing: {said}"]
 
 
 @pytest.mark.parametrize("data", [{"data": None}, {}, {"data": {"order": None}}])

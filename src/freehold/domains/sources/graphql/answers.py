@@ -18,6 +18,7 @@ from freehold.kit.http import Answer
 ERRORS: Final = 5
 """Errors of one answer that are passed on."""
 _MESSAGE: Final = 400
+_MAYBE: Final = "The call may have taken effect; check before repeating it."
 _STEPS: Final = 8
 _TELLING: Final = 8
 """Characters from which on a text of the arguments is not repeated."""
@@ -73,14 +74,12 @@ def outcome(answer: Answer, field: str, arguments: Mapping[str, Any] = MappingPr
 def _other(answer: Answer) -> Outcome:
     """A good status with something else; a page is named as one."""
     what = "a web page" if bare(answer.headers.get("content-type", "")) in PAGES else "no GraphQL"
-    return _failed(
-        f"The API answered {answer.status}, but what it sent is {what}. The call may have taken effect; check before repeating it."
-    )
+    return _failed(f"The API answered {answer.status}, but what it sent is {what}. {_MAYBE}")
 
 
 def _nothing(value: Any, field: str) -> bool:
     """Whether there is no data: nothing at all, or of several root fields nothing in any."""
-    return value is None or (not field and isinstance(value, dict) and not any(one is not None for one in mapping(value).values()))
+    return value is None or (not field and not any(one is not None for one in mapping(value).values()))
 
 
 def _good(value: Any) -> Outcome:
@@ -129,10 +128,7 @@ def _texts(arguments: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             written = msgspec.json.encode(value).decode()[1:-1]
             if written != value:
                 yield name, written
-        elif isinstance(value, dict):
-            waiting += [(name, one) for one in mapping(value).values()]
-        elif isinstance(value, list):
-            waiting += [(name, one) for one in sequence(value)]
+        waiting += [(name, one) for one in (*mapping(value).values(), *sequence(value))]
 
 
 def _clipped(said: str, cap: int) -> str:

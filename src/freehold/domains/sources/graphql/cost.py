@@ -25,7 +25,7 @@ def _pages(walk: Walk, fields: Iterable[Asked]) -> Iterator[Pages]:
             continue
         shown = [default(one.field.args[name]) for name in names]
         usual = max((each for each in shown if isinstance(each, int)), default=ASSUMED)
-        sizes = (_size(given.value) for given in one.node.arguments if given.name.value in names)
+        sizes = (_size(given.value) for given in one.node.arguments or () if given.name.value in names)
         yield Pages(one.node.name.value, tuple(each for each in sizes if each is not None), usual, tuple(inside))
 
 

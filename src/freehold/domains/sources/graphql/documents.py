@@ -70,7 +70,7 @@ class Operation(NamedTuple):
     @property
     def sent(self) -> str:
         """What is sent: the operation and its fragments, without anything said about them (servers may not know descriptions)."""
-        variables = tuple(dataclasses.replace(one, description=None) for one in self.node.variable_definitions)
+        variables = tuple(dataclasses.replace(one, description=None) for one in self.node.variable_definitions or ())
         bare = dataclasses.replace(self.node, description=None, variable_definitions=variables)
         used = (dataclasses.replace(one, description=None) for one in self.fragments.values())
         return strip_ignored_characters(print_ast(DocumentNode(definitions=(bare, *used))))

@@ -14,7 +14,7 @@ from graphql import (
     TypeInfoVisitor,
     VariableNode,
     Visitor,
-    type_from_ast,
+    type_from_ast,  # pyright: ignore[reportUnknownVariableType]  the library leaves wrapped types open
     value_from_ast_untyped,
     visit,
 )
@@ -92,7 +92,7 @@ class _Work:
 
     def _operation(self, operation: Operation, walk: Walk, where: str) -> GraphQlOperation:
         pages = pages_of(walk)
-        variables = operation.node.variable_definitions
+        variables = operation.node.variable_definitions or ()
         least = nodes(pages, {one.variable.name.value: 1 for one in variables})
         if least > self._most:
             why = f"{operation.name} asks for {least} nodes at least, and max_nodes is {self._most}"
@@ -124,21 +124,21 @@ def _declared(schema: GraphQLSchema, operation: Operation) -> dict[str, GraphQLA
             description=one.description.value if one.description else said.get(one.variable.name.value),
             default=GraphQLDefaultInput(literal=one.default_value) if one.default_value is not None else None,
         )
-        for one in operation.node.variable_definitions
+        for one in operation.node.variable_definitions or ()
     }
 
 
 def _said(schema: GraphQLSchema, operation: Operation) -> dict[str, str]:
     """What the schema says of the argument or input field each variable is given to."""
     said: dict[str, str] = {}
-    info = TypeInfo(schema)
+    info: Any = TypeInfo(schema)
 
     class Uses(Visitor):
         def enter_argument(self, node: ArgumentNode, *_: object) -> None:
             self._note(node.value, info.get_argument())
 
         def enter_object_field(self, node: Any, *_: object) -> None:
-            parent: Any = info.get_parent_input_type()
+            parent = info.get_parent_input_type()
             self._note(node.value, getattr(parent, "fields", {}).get(node.name.value))
 
         def _note(self, value: object, given: GraphQLArgument | GraphQLInputField | None) -> None:
@@ -156,7 +156,7 @@ def _turnable(walk: Walk) -> Iterator[tuple[tuple[str, ...], str, str]]:
     while waiting:
         path, one = waiting.pop(0)
         below = list(walk.asked(one.node.selection_set, named(one.field)))
-        given = {each.name.value: each.value.name.value for each in one.node.arguments if isinstance(each.value, VariableNode)}
+        given = {each.name.value: each.value.name.value for each in one.node.arguments or () if isinstance(each.value, VariableNode)}
         if is_connection(named(one.field)) and "after" in given and _says_where(walk, below):
             yield path, given["after"], given.get("first", "")
         if not is_list(one.field):

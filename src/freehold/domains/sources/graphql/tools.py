@@ -3,7 +3,7 @@
 The operations of an operator's own documents come first, and take the place of a field of their name."""
 
 from collections.abc import Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 from urllib.parse import quote, urlsplit
 
 from graphql import GraphQLField, GraphQLSchema, OperationDefinitionNode, parse
@@ -150,8 +150,7 @@ class _Work:
         mutates = found.kind == "mutation"
         turned = Turning() if mutates else turning(found.field, inputs, self._inputs, selections, usual)
         text = _query(found, inputs.types, turned.types, (self._bare if mutates else selections).of(found.field, turned.opened))
-        (parsed,) = parse(text, no_location=True).definitions
-        assert isinstance(parsed, OperationDefinitionNode)
+        parsed = cast("OperationDefinitionNode", parse(text, no_location=True).definitions[0])
         pages = pages_of(Walk(self._schema, parsed))
         operation = GraphQlOperation(
             query=text,
