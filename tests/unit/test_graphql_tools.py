@@ -131,7 +131,8 @@ def test_a_page_is_nodes_and_where_the_next_begins() -> None:
     assert tool.operation.variables({"first": None}) == {"first": 20}
     assert tool.operation.variables({}) == {"first": 20}
     assert tool.operation.variables({"first": 3, "after": "c"}) == {"first": 3, "after": "c"}
-    assert tool.operation.variables({"last": 3}) == {"last": 3}
+    both = tools(SDL.replace("orders(first: Int,", "orders(first: Int, last: Int,"))["orders"]
+    assert both.operation.variables({"last": 3}) == {"last": 3}
 
 
 def test_a_page_of_edges_alone_is_asked_for_by_edge() -> None:
