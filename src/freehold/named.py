@@ -40,7 +40,16 @@ def _spec(settings: Settings, name: str, one: SourceSettings) -> NamedSource:
         return UpstreamSpec(name=name, location=one.mcp, headers=headers, scopes=one.scopes, trusted=one.trusted)
     location = settings.at(one.graphql or one.openapi or "")
     if one.graphql is not None:
-        return GraphQlSpec(name=name, location=location, base_url=one.base_url, audience=one.audience, scopes=one.scopes)
+        return GraphQlSpec(
+            name=name,
+            location=location,
+            base_url=one.base_url,
+            audience=one.audience,
+            scopes=one.scopes,
+            operations=None if one.operations is None else settings.at(one.operations),
+            operations_only=one.operations_only,
+            max_nodes=one.max_nodes,
+        )
     return OpenApiSpec(
         name=name, location=location, base_url=one.base_url, audience=one.audience, scopes=one.scopes, resources=one.resources
     )

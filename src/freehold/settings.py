@@ -64,6 +64,12 @@ class SourceSettings(_Frozen):
     """Scopes a tool needs, by tool name, in place of the default for its kind."""
     resources: dict[str, str] = {}
     """Operations of an OpenAPI document to offer as resources, too: tool name -> URI template, `get_invoice = "invoice://{invoiceId}"`."""
+    operations: str | None = None
+    """File or folder (beside freehold.toml) of `.graphql` documents whose named operations are tools of a GraphQL source, too."""
+    operations_only: bool = False
+    """Whether those operations are all its tools, and the schema's own fields none."""
+    max_nodes: Annotated[int, Field(ge=1)] = 10_000
+    """Nodes one GraphQL call may come to (page sizes multiplied); a call that could be more is refused before it is sent."""
 
 
 class IssuerSettings(_Frozen):
@@ -308,7 +314,7 @@ def _source(name: str, source: SourceSettings) -> list[str]:
         return [f"sources.{name} needs exactly one of openapi, graphql, mcp and python. Keep the one that is meant."]
     if source.resources and source.openapi is None:
         return [f"sources.{name}.resources names operations of an OpenAPI document, and there is none. Remove it."]
-    return _mcp(name, source)
+    return [*_mcp(name, source), *_operations(name, source)]
 
 
 def _mcp(name: str, source: SourceSettings) -> list[str]:
@@ -320,6 +326,14 @@ def _mcp(name: str, source: SourceSettings) -> list[str]:
         return [f"sources.{name}.headers and trusted are for MCP servers, and this is none. Remove them."]
     if not all(_HEADER.fullmatch(one) and _HEADER_VALUE.fullmatch(value.get_secret_value()) for one, value in source.headers.items()):
         return [f"sources.{name}.headers has a name or value that no header can have. Use letters, digits and - in names, ASCII in values."]
+    return []
+
+
+def _operations(name: str, source: SourceSettings) -> list[str]:
+    if source.operations is not None and source.graphql is None:
+        return [f"sources.{name}.operations are GraphQL, and the source is not. Remove it, or name the schema in graphql."]
+    if source.operations_only and source.operations is None:
+        return [f"sources.{name}.operations_only leaves no tools without operations. Name their file or folder in operations."]
     return []
 
 

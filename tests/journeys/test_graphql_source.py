@@ -95,6 +95,35 @@ async def test_errors_and_data_in_part_reach_the_agent(settings: Settings) -> No
         assert "<h1>" not in page.text
 
 
+async def test_named_operations_are_called_and_their_cost_is_bounded(settings: Settings) -> None:
+    """An operation of the operator's own is a tool beside nothing else; a page that is too large never reaches the API."""
+    shop = Shop()
+    folder = settings.data.parent / "operations"
+    folder.mkdir()
+    (folder / "orders.graphql").write_text(
+        "# Orders, page by page.\nquery LatestOrders($n: Int = 2, $at: String) {\n"
+        "  orders(first: $n, after: $at) { nodes { ...Short } pageInfo { hasNextPage endCursor } }\n  orderCount\n}\n"
+    )
+    (folder / "short.graphql").write_text("fragment Short on Order { id }")
+    async with listening(shop.app) as address:
+        source = SourceSettings(
+            graphql=f"{address}/graphql/", operations=str(folder), operations_only=True, max_nodes=50, audience="https://shop.example"
+        )
+        changed: dict[str, Any] = {"sources": {"shop": source}, "outbound_allow": (address.removeprefix("http://"),)}
+        async with served(settings.model_copy(update=changed)) as server:
+            await server.tenant("acme")
+            token = server.tokens["acme"]
+            found = (await server.call("latest_orders", {"n": 3, "at": "4"}, token=token)).json["result"]["structuredContent"]
+            assert [node["id"] for node in found["orders"]["nodes"]] == ["4", "5", "6"]
+            assert found["orderCount"] == 7
+            asked = len(shop.seen)
+            refused_call = (await server.call("latest_orders", {"n": 51}, token=token)).json["result"]
+            assert refused_call["_meta"][REFUSAL]["code"] == "query_too_costly"
+            assert len(shop.seen) == asked
+            gone = await server.call("order_count", token=token)
+            assert "no such tool" in gone.json["error"]["message"]
+
+
 async def test_a_scope_is_needed_as_for_any_tool(settings: Settings) -> None:
     """A caller who may only read is told which scope a mutation needs, and the API hears nothing."""
     shop = Shop()

@@ -40,7 +40,7 @@ def test_data_in_part_comes_with_its_errors() -> None:
     said = "Not for you. [FORBIDDEN] at order.customer.0"
     assert made.status == "ok"
     assert made.structured == {"data": {"id": "1", "customer": None}, "errors": [said]}
-    assert texts(made) == ['{"id":"1","customer":null}', f"This is only a part. The API also answered with errors: {said}"]
+    assert texts(made) == ['{"id":"1","customer":null}', f"This is only a part of the answer. Missing: {said}"]
 
 
 @pytest.mark.parametrize("data", [{"data": None}, {}, {"data": {"order": None}}])
@@ -75,3 +75,18 @@ def test_what_is_no_graphql_is_an_error_that_may_have_had_an_effect(body: bytes)
     made = answered(body)
     assert made.status == "error"
     assert "may have taken effect" in texts(made)[0]
+
+
+def test_what_the_caller_gave_is_not_repeated() -> None:
+    """An API that shows a variable in its error is quoted with the argument's name in its place."""
+    errors = {"errors": [{"message": 'Variable "$by" got invalid value {"key":"a secret \\"text\\""}.'}]}
+    answer = Answer(status=200, headers={"content-type": "application/json"}, body=json.dumps(errors).encode())
+    made = outcome(answer, "order", {"by": {"key": 'a secret "text"'}})
+    assert texts(made) == ['The API answered with errors: Variable "$by" got invalid value {"key":"[by]"}.']
+
+
+def test_all_of_data_is_the_answer_of_an_operation() -> None:
+    """Several root fields come back together; errors are alone only where every one of them is missing."""
+    body = {"data": {"a": None, "b": None}, "errors": [{"message": "no"}]}
+    answers = [Answer(status=200, headers={}, body=json.dumps(each).encode()) for each in (body, body | {"data": {"a": 1, "b": None}})]
+    assert [outcome(answer, "").status for answer in answers] == ["error", "ok"]

@@ -65,7 +65,7 @@ def test_what_a_tool_may_do_follows_from_its_kind_and_name() -> None:
 def test_descriptions_are_plain_and_deprecation_is_said() -> None:
     """Markup is gone; a field without a description is named."""
     found = tools()
-    assert found["order"].description == "One order, by its id."
+    assert found["order"].description.startswith("One order, by its id. Of history only the first few are shown")
     assert found["order_count"].description == "The query orderCount."
     assert found["nothing"].description.startswith("Deprecated. ")
 
@@ -107,7 +107,9 @@ def test_an_argument_with_a_default_may_be_left_out() -> None:
 def test_a_selection_takes_what_is_useful_and_nothing_that_needs_an_argument() -> None:
     """Ids and names come first, then scalars, then one level of objects; deprecated fields, pages and what lies deeper stay away."""
     query = tools()["order"].operation.query
-    assert query == "query($id: ID!) { order(id: $id) { id name state note total customer { id email } items { sku count } } }"
+    assert query.startswith("query($id: ID!) { order(id: $id) { id name state note total customer { id email } items { count sku } ")
+    few = "history(first: 5) { totalCount nodes { id name state note total } pageInfo { hasNextPage endCursor } } } }"
+    assert query.endswith(few)
 
 
 def test_variants_of_one_name_and_two_types_get_two_names() -> None:
@@ -124,10 +126,13 @@ def test_a_page_is_nodes_and_where_the_next_begins() -> None:
     assert "{ totalCount nodes { id name" in tool.operation.query
     assert "pageInfo { hasNextPage endCursor } } }" in tool.operation.query
     assert "edges" not in tool.operation.query
-    assert properties(tool)["first"] == {"type": "integer", "minimum": 1, "maximum": 100, "default": 20}
+    assert properties(tool)["first"] == {"type": ["integer", "null"], "minimum": 1, "maximum": 100, "default": 20}
+    assert (tool.operation.page_path, tool.operation.cursor_argument, tool.operation.size_argument) == (("orders",), "after", "first")
+    assert tool.operation.variables({"first": None}) == {"first": 20}
     assert tool.operation.variables({}) == {"first": 20}
     assert tool.operation.variables({"first": 3, "after": "c"}) == {"first": 3, "after": "c"}
-    assert tool.operation.variables({"last": 3}) == {"last": 3}
+    both = tools(SDL.replace("orders(first: Int,", "orders(first: Int, last: Int,"))["orders"]
+    assert both.operation.variables({"last": 3}) == {"last": 3}
 
 
 def test_a_page_of_edges_alone_is_asked_for_by_edge() -> None:
@@ -135,8 +140,9 @@ def test_a_page_of_edges_alone_is_asked_for_by_edge() -> None:
     sdl = "type Query { a(first: Int!): AC } type AC { edges: [E], pageInfo: P } type E { node: A } type P { n: Int } type A { id: ID }"
     tool = tools(sdl)["a"]
     assert tool.operation.query == "query($first: Int!) { a(first: $first) { edges { node { id } } } }"
-    assert "default" not in properties(tool)["first"]
-    assert tool.operation.variables({"first": 1}) == {"first": 1}
+    assert properties(tool)["first"]["default"] == 20
+    assert tool.operation.variables({}) == {"first": 20}
+    assert tool.operation.page_path == ()
 
 
 def test_an_introspection_becomes_the_same_tools() -> None:
@@ -219,7 +225,7 @@ def test_a_wide_schema_stays_within_its_bounds() -> None:
     assert "additionalProperties" not in found["some"].input_schema
     assert "left out" in found["flat"].description
     assert found["flat"].input_schema["additionalProperties"] is False
-    assert properties(found["one"])["e"] == {"type": "string", "description": "One of the 10000 values of E, such as V0, V1, V2."}
+    assert properties(found["one"])["e"] == {"type": ["string", "null"], "description": "One of the 10000 values of E, such as V0, V1, V2."}
 
 
 def test_ten_thousand_root_fields_are_ten_thousand_tools() -> None:

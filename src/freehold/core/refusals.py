@@ -87,6 +87,9 @@ REFUSALS: Final[dict[str, Wording]] = {
     ),
     "upstream_too_large": Wording("The API's answer is larger than {limit} bytes.", "Ask for less: a narrower filter or a smaller page."),
     "argument_not_sendable": Wording("The argument {field} cannot be sent: {why}.", "Correct the argument and call again."),
+    "query_too_costly": Wording(
+        "The query may come to {nodes} nodes, and this source allows {limit} in one call.", "Ask for fewer at once: smaller {arguments}."
+    ),
     "address_refused": Wording(
         "The operator's outbound rules do not allow that address.", "Add the host to outbound_allow if it is your own API."
     ),

@@ -64,6 +64,7 @@ LOOKS: Final[dict[str, Look]] = {
     "resource_failed": Look("result", 200, 502),
     "answer_too_large": Look("result", 200, 502),
     "argument_not_sendable": Look("result", 400, -32602),
+    "query_too_costly": Look("result", 400, -32602),
     "address_refused": Look("result", 200, 502),
     "credential_unavailable": Look("result", 200, 502),
     "state_unavailable": Look("result", 200, 503),

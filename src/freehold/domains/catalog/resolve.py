@@ -198,7 +198,7 @@ class Catalog:
         return view
 
     def _seen(self, seen: Edition, principal: Principal) -> _View:
-        lists = {**seen.lists, "tools": self._tools(seen, principal)}
+        lists: dict[ListKind, Sequence[Entry]] = {**seen.lists, "tools": self._tools(seen, principal)}
         pages: dict[ListKind, tuple[bytes, ...]] = {kind: self._paged(entries, principal) for kind, entries in lists.items()}
         shown = Shown(
             tools=_digest(pages["tools"]),

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from freehold.core.refusals import Refusal
 from freehold.domains.sources.fetch import Documents
+from freehold.domains.sources.graphql.bounds import MAX_NODES
 from freehold.domains.sources.graphql.invoke import GraphQlSource
 from freehold.domains.sources.openapi.invoke import OpenApiSource
 from freehold.domains.sources.openapi.read import read
@@ -44,6 +45,11 @@ class GraphQlSpec(Struct, frozen=True, kw_only=True):
     """The endpoint; None: the location is it."""
     audience: str | None = None
     scopes: dict[str, tuple[str, ...]] = {}
+    operations: str | None = None
+    """A file or folder of the operator's own operations, read whenever the source is built."""
+    operations_only: bool = False
+    """Whether the schema's root fields are no tools."""
+    max_nodes: int = MAX_NODES
 
 
 DocumentSpec = OpenApiSpec | GraphQlSpec | UpstreamSpec
@@ -109,10 +115,18 @@ class Loader:
         return self._graphql(spec, document) if isinstance(spec, GraphQlSpec) else self._openapi(spec, document, outbound)
 
     def _graphql(self, spec: GraphQlSpec, document: bytes) -> Source:
+        from freehold.domains.sources.graphql.documents import read_documents
         from freehold.domains.sources.graphql.read import read as schema_of
         from freehold.domains.sources.graphql.tools import compile_schema
 
-        compiled = compile_schema(schema_of(document), source=spec.name, endpoint=spec.base_url or spec.location)
+        compiled = compile_schema(
+            schema_of(document),
+            source=spec.name,
+            endpoint=spec.base_url or spec.location,
+            operations=None if spec.operations is None else read_documents(spec.operations),
+            only_operations=spec.operations_only,
+            max_nodes=spec.max_nodes,
+        )
         compiled = _adjusted(_offering(compiled), spec)
         return GraphQlSource(spec.name, compiled, self._outbound, seconds=self._seconds, cap=self._cap)
 

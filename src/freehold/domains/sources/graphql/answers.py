@@ -1,20 +1,28 @@
 """The endpoint's answer becomes the tool's outcome. Whole data, data in part and errors alone are told apart."""
 
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
 from freehold.core.call import Outcome
-from freehold.domains.sources.openapi.answers import LARGEST_MESSAGE
+from freehold.domains.sources.openapi.answers import LARGEST_MESSAGE, PAGES
 from freehold.domains.sources.openapi.answers import outcome as of_http
 from freehold.domains.sources.openapi.document import mapping, sequence, text
+from freehold.domains.sources.openapi.payloads import bare
 from freehold.kit.http import Answer
 
 ERRORS: Final = 5
 """Errors of one answer that are passed on."""
 _MESSAGE: Final = 400
+_MAYBE: Final = "The call may have taken effect; check before repeating it."
 _STEPS: Final = 8
+_TELLING: Final = 8
+"""Characters from which on a text of the arguments is not repeated."""
+_LOOKED_AT: Final = 64
 
 Errors = tuple[str, ...]
 
@@ -25,12 +33,12 @@ class Reply(Struct, frozen=True):
     data: Any = None
     errors: Any = None
 
-    @property
-    def said(self) -> Errors:
-        """The first errors as a sentence each, bounded."""
+    def said(self, arguments: Mapping[str, Any] = MappingProxyType({})) -> Errors:
+        """The first errors as a sentence each, bounded, with the names of long arguments where the API repeats their values."""
         errors = sequence(self.errors)
+        given = sorted(_texts(arguments), key=lambda one: -len(one[1]))[:_LOOKED_AT]
         more = (f"{len(errors) - ERRORS} more errors",) if len(errors) > ERRORS else ()
-        return (*map(_sentence, errors[:ERRORS]), *more)
+        return (*(_sentence(error, given) for error in errors[:ERRORS]), *more)
 
 
 def parsed(body: bytes) -> Reply | None:
@@ -44,18 +52,34 @@ def parsed(body: bytes) -> Reply | None:
     return Reply(answer.get("data"), errors if isinstance(errors, list) else None) if answer.keys() & {"data", "errors"} else None
 
 
-def outcome(answer: Answer, field: str) -> Outcome:
-    """What the answer came to for the one root field that was asked for."""
-    if not 200 <= answer.status < 300:  # noqa: PLR2004  the good ones
-        return of_http(answer, None)
+def outcome(answer: Answer, field: str, arguments: Mapping[str, Any] = MappingProxyType({})) -> Outcome:
+    """What the answer came to for the one root field that was asked for, or with an empty `field` for all of `data`.
+
+    `arguments` are what the caller gave: APIs repeat them in their errors, and what is long of them is not passed on.
+    """
+    good = 200 <= answer.status < 300  # noqa: PLR2004  the good ones
     reply = parsed(answer.body)
+    said = reply.said(arguments) if reply is not None else ()
+    if not good:
+        body = msgspec.json.encode({"message": _joined(said)}) if said else answer.body
+        return of_http(replace(answer, body=body), None)
     if reply is None:
-        why = "but what it sent is no GraphQL. The call may have taken effect; check before repeating it."
-        return _failed(f"The API answered {answer.status}, {why}")
-    value = mapping(reply.data).get(field)
-    if not reply.errors:
+        return _other(answer)
+    value = mapping(reply.data).get(field) if field else reply.data
+    if not said:
         return _good(value)
-    return _failed(f"The API answered with errors: {_joined(reply.said)}") if value is None else _partial(value, reply.said)
+    return _failed(f"The API answered with errors: {_joined(said)}") if _nothing(value, field) else _partial(value, said)
+
+
+def _other(answer: Answer) -> Outcome:
+    """A good status with something else; a page is named as one."""
+    what = "a web page" if bare(answer.headers.get("content-type", "")) in PAGES else "no GraphQL"
+    return _failed(f"The API answered {answer.status}, but what it sent is {what}. {_MAYBE}")
+
+
+def _nothing(value: Any, field: str) -> bool:
+    """Whether there is no data: nothing at all, or of several root fields nothing in any."""
+    return value is None or (not field and not any(one is not None for one in mapping(value).values()))
 
 
 def _good(value: Any) -> Outcome:
@@ -65,7 +89,7 @@ def _good(value: Any) -> Outcome:
 
 def _partial(value: Any, said: Errors) -> Outcome:
     """Some of it is null because of an error; the agent sees both, in the text and in the structure."""
-    spoken = f"This is only a part. The API also answered with errors: {_joined(said)}"
+    spoken = f"This is only a part of the answer. Missing: {_joined(said)}"
     content = (_text(msgspec.json.encode(value).decode()), _text(spoken))
     return Outcome(status="ok", content=content, structured={"data": value, "errors": list(said)})
 
@@ -82,13 +106,29 @@ def _joined(said: Errors) -> str:
     return _clipped("; ".join(said), LARGEST_MESSAGE)
 
 
-def _sentence(error: object) -> str:
+def _sentence(error: object, given: list[tuple[str, str]]) -> str:
     """Message, code and place of one error."""
     node = mapping(error)
-    message = _clipped(" ".join((text(node.get("message")) or "unnamed error").split()), _MESSAGE)
+    said = text(node.get("message"))[: _MESSAGE * _LOOKED_AT]
+    for name, value in given:
+        said = said.replace(value, f"[{name}]")
+    message = _clipped(" ".join(said.split()) or "unnamed error", _MESSAGE)
     code = text(mapping(node.get("extensions")).get("code"))
     path = ".".join(str(step)[:64] for step in sequence(node.get("path"))[:_STEPS])
     return f"{message}{f' [{code[:64]}]' if code else ''}{f' at {path}' if path else ''}"
+
+
+def _texts(arguments: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Texts among the arguments, with the argument each belongs to; as they are, and as JSON writes them."""
+    waiting: list[tuple[str, Any]] = list(arguments.items())
+    while waiting:
+        name, value = waiting.pop()
+        if isinstance(value, str) and len(value) >= _TELLING:
+            yield name, value
+            written = msgspec.json.encode(value).decode()[1:-1]
+            if written != value:
+                yield name, written
+        waiting += [(name, one) for one in (*mapping(value).values(), *sequence(value))]
 
 
 def _clipped(said: str, cap: int) -> str:

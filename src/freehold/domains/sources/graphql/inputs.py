@@ -7,8 +7,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from graphql import GraphQLArgument, GraphQLEnumType, GraphQLInputObjectType, is_required_argument, is_required_input_field
 
-from freehold.domains.sources.graphql.kinds import Given, default, input_type, items, may_be_null, written
-from freehold.domains.sources.graphql.selection import speakable
+from freehold.domains.sources.graphql.kinds import Given, default, input_type, items, may_be_null, speakable, written
 from freehold.domains.sources.openapi.document import Inexpressible, Json
 from freehold.domains.sources.openapi.texts import plain
 
@@ -34,13 +33,17 @@ Refs = dict[str, GraphQLInputObjectType]
 
 
 class Arguments(NamedTuple):
-    """What a root field takes, and how the tool's arguments become its variables."""
+    """What an operation takes, and how the tool's arguments become its variables."""
 
     schema: Json
     types: dict[str, str]
     """GraphQL type of each variable, by name."""
-    wrap: str
-    """The one variable whose fields the tool's arguments are; empty when each argument is a variable."""
+    owners: dict[str, str]
+    """The variable that an argument is a field of, for arguments that are not variables themselves."""
+    rest: str
+    """The variable that arguments outside the schema are fields of; empty when there are none."""
+    always: tuple[str, ...]
+    """Variables of that kind that the schema requires."""
     cut: bool
     """Whether something is left out of the schema."""
 
@@ -54,27 +57,50 @@ class _Component(NamedTuple):
 class Inputs:
     """The input types of one schema, each translated once."""
 
-    def __init__(self, *, nulls: bool) -> None:
-        """`nulls`: an optional argument may be null, which in a mutation is not the same as left out."""
-        self._nulls = nulls
+    def __init__(self) -> None:
+        """Nothing is translated before a tool needs it."""
         self._components: dict[str, _Component] = {}
 
     def arguments(self, given: Mapping[str, GraphQLArgument]) -> Arguments:
-        """Arguments flat: those of a field that takes one input object are the object's fields. Raises `Inexpressible`."""
+        """Arguments flat: fields of an input object are arguments where nothing is lost by it. Raises `Inexpressible`."""
         kept = {name: one for name, one in given.items() if one.deprecation_reason is None or is_required_argument(one)}
-        only = _only_object(kept)
+        flat = _flattened(kept)
+        only = input_type(kept[flat[0]]) if flat and len(kept) == 1 else None
         refs: Refs = {}
-        fields: Mapping[str, Given] = kept if only is None else only.fields
-        schema, cut = self._object(fields, refs, ROOM // 2)
+        schema, cut = self._object(_spread(kept, flat), refs, ROOM // 2, nulls=only is None or not only.is_one_of)
+        if cut and flat and only is None:
+            flat, refs = [], {}
+            schema, cut = self._object(kept, refs, ROOM // 2)
         if only is not None and only.is_one_of:
             schema |= {"minProperties": 1, "maxProperties": 1}
         if only is not None and cut:
             del schema["additionalProperties"]
+        left_open = self._defined(schema, refs)
+        return Arguments(
+            schema,
+            {name: _variable(one) for name, one in kept.items() if name in flat or name in schema["properties"]},
+            {field: name for name in flat for field in input_type(kept[name]).fields},
+            flat[0] if only is not None else "",
+            tuple(name for name in flat if is_required_argument(kept[name])),
+            cut or left_open,
+        )
+
+    def variables(self, declared: Mapping[str, GraphQLArgument]) -> tuple[Json, bool]:
+        """The schema of an operation's variables, and whether something is left out of it. Raises `Inexpressible`."""
+        refs: Refs = {}
+        schema, cut = self._object(declared, refs, ROOM // 2)
+        return schema, self._defined(schema, refs) or cut
+
+    def argument(self, one: GraphQLArgument) -> Json:
+        """The schema of one argument that is no object."""
+        return self._property(one, {}, nulls=True)
+
+    def _defined(self, schema: Json, refs: Refs) -> bool:
+        """Give the schema the definitions it refers to; whether some of them are left open."""
         definitions, left_open = self._definitions(refs, ROOM - len(msgspec.json.encode(schema)))
         if definitions:
             schema["$defs"] = definitions
-        shown = kept if only is not None else {name: kept[name] for name in schema["properties"]}
-        return Arguments(schema, {name: _variable(one) for name, one in shown.items()}, next(iter(kept)) if only else "", cut or left_open)
+        return left_open
 
     def _definitions(self, refs: Refs, room: int) -> tuple[Json, bool]:
         """What the references mean, nearest first; what no longer fits is any object."""
@@ -97,22 +123,25 @@ class Inputs:
         known = self._components.get(kind.name)
         if known is None:
             refs: Refs = {}
-            schema, cut = self._object(kind.fields, refs, _COMPONENT)
+            schema, cut = self._object(kind.fields, refs, _COMPONENT, nulls=not kind.is_one_of)
             if kind.is_one_of:
                 schema |= {"minProperties": 1, "maxProperties": 1}
             size = _COMPONENT + 1 if cut else len(msgspec.json.encode(schema)) + len(kind.name) + 4
             known = self._components[kind.name] = _Component(schema, refs, size)
         return known
 
-    def _object(self, fields: Mapping[str, Given], refs: Refs, room: int) -> tuple[Json, bool]:
-        """An object of these fields, the required ones first in line for the room. Raises `Inexpressible` when those do not fit."""
+    def _object(self, fields: Mapping[str, Given], refs: Refs, room: int, *, nulls: bool = True) -> tuple[Json, bool]:
+        """An object of these fields, the required ones first in line for the room. Raises `Inexpressible` when those do not fit.
+
+        `nulls`: what may be left out may be null, which is not the same: null often empties a field, or asks for what has none.
+        """
         required = [name for name, one in fields.items() if _is_required(one)]
         optional = [name for name, one in fields.items() if not _is_required(one) and name != "clientMutationId"]
         properties: Json = {}
         cut = False
         for name in (*required, *optional):
             one_refs: Refs = {}
-            shape = self._property(fields[name], one_refs) if speakable(name) else None
+            shape = self._property(fields[name], one_refs, nulls=nulls) if speakable(name) else None
             size = len(msgspec.json.encode(shape)) + len(name) + 4
             if shape is None or size > room:
                 if _is_required(fields[name]):
@@ -125,11 +154,13 @@ class Inputs:
         schema: Json = {"type": "object", "properties": properties, "additionalProperties": False}
         return (schema | {"required": required} if required else schema), cut
 
-    def _property(self, one: Given, refs: Refs) -> Json:
+    def _property(self, one: Given, refs: Refs, *, nulls: bool) -> Json:
         shape = self._shape(input_type(one), refs)
-        if self._nulls and may_be_null(one):
+        if nulls and may_be_null(one):
             shape = _or_null(shape)
         said = plain(one.description, _DESCRIPTION) if one.description else ""
+        if one.deprecation_reason is not None:
+            said = f"Deprecated. {said}".strip()
         return {**shape, **({"description": said} if said else {}), **_default(default(one))}
 
     def _shape(self, kind: Any, refs: Refs) -> Json:
@@ -146,10 +177,29 @@ class Inputs:
         return {"$ref": f"{_LOCAL}{kind.name}"}
 
 
-def _only_object(given: Mapping[str, GraphQLArgument]) -> GraphQLInputObjectType | None:
-    """The input object that is all a field takes."""
-    (only, *others) = [input_type(one) for one in given.values()] or [None]
-    return only if isinstance(only, GraphQLInputObjectType) and not others else None
+def _flattened(given: Mapping[str, GraphQLArgument]) -> list[str]:
+    """Arguments whose fields can stand in their place: required objects, or the only one there is, and no name twice.
+
+    An object left out is not the same as an empty one, so that of an optional object nothing may be required.
+    """
+    objects = [name for name, one in given.items() if isinstance(input_type(one), GraphQLInputObjectType)]
+    if len(given) == 1:
+        return [name for name in objects if is_required_argument(given[name]) or not _some_required(input_type(given[name]))]
+    found = [name for name in objects if is_required_argument(given[name]) and not input_type(given[name]).is_one_of]
+    names = [*(name for name in given if name not in found), *(field for name in found for field in input_type(given[name]).fields)]
+    return found if len(set(names)) == len(names) else []
+
+
+def _some_required(kind: GraphQLInputObjectType) -> bool:
+    return any(map(is_required_input_field, kind.fields.values()))
+
+
+def _spread(given: Mapping[str, GraphQLArgument], flat: list[str]) -> dict[str, Given]:
+    """The arguments, fields of the flattened ones in their place."""
+    spread: dict[str, Given] = {}
+    for name, one in given.items():
+        spread.update(input_type(one).fields if name in flat else {name: one})
+    return spread
 
 
 def _is_required(one: Given) -> bool:

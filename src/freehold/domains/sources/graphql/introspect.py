@@ -35,7 +35,7 @@ def _errors(answer: Answer, reply: Reply | None) -> Errors:
         raise invalid(f"its server asks for a credential ({answer.status})", _BY_FILE)
     if reply is None or not reply.errors:
         raise invalid(f"its server answered {answer.status}, and no GraphQL", "Check that the address is the GraphQL endpoint itself.")
-    return reply.said
+    return reply.said()
 
 
 async def _asked(url: str, query: str, outbound: Outbound) -> Answer:

@@ -1,6 +1,7 @@
 """Types of a schema under one set of names: what the library leaves untyped is said here, and nowhere else."""
 
-from typing import Any, cast
+import re
+from typing import Any, Final, cast
 
 from graphql import (
     GraphQLArgument,
@@ -19,6 +20,16 @@ from graphql import (
 
 Named = GraphQLScalarType | GraphQLEnumType | GraphQLObjectType | GraphQLInterfaceType | GraphQLUnionType
 Given = GraphQLArgument | GraphQLInputField
+SIZES: Final = ("first", "last", "limit")
+"""Arguments that say how many items a list may have."""
+
+
+_NAME: Final = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,127}")
+
+
+def speakable(name: str) -> bool:
+    """Whether a name may stand in a query: an introspection can answer with any text."""
+    return _NAME.fullmatch(name) is not None
 
 
 def named(field: GraphQLField) -> Named:
@@ -40,6 +51,27 @@ def is_connection(kind: Named) -> bool:
     """Whether it is a page of a list in Relay's manner."""
     found = fields(kind)
     return "pageInfo" in found and bool(found.keys() & {"nodes", "edges"})
+
+
+def node_of(kind: Named) -> Named | None:
+    """What a connection is a page of."""
+    found = fields(kind)
+    if "nodes" in found:
+        return named(found["nodes"])
+    node = fields(named(found["edges"])).get("node") if "edges" in found else None
+    return None if node is None else named(node)
+
+
+def is_list(field: GraphQLField) -> bool:
+    """Whether its value is a list itself."""
+    return isinstance(without_non_null(cast("Any", field).type), GraphQLList)
+
+
+def size_arguments(field: GraphQLField) -> list[str]:
+    """Those of its arguments that say how many items come, when it is a connection or a list."""
+    if not (is_list(field) or is_connection(named(field))):
+        return []
+    return [name for name in SIZES if name in field.args and is_leaf(cast("Named", get_named_type(cast("Any", field.args[name]).type)))]
 
 
 def written(one: GraphQLField | Given, *, nullable: bool = False) -> str:

@@ -1,29 +1,34 @@
-"""A schema becomes tools: one per field of Query and of Mutation, or a reason why not. Subscriptions are named and left out."""
+"""A schema becomes tools: one per field of Query and of Mutation, or a reason why not. Subscriptions are named and left out.
 
-import hashlib
+The operations of an operator's own documents come first, and take the place of a field of their name."""
+
 from collections.abc import Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 from urllib.parse import quote, urlsplit
 
-from graphql import GraphQLField, GraphQLSchema, is_required_argument
+from graphql import GraphQLField, GraphQLSchema, OperationDefinitionNode, parse
 
 from freehold.core.refusals import Refusal
 from freehold.core.tool import Tool
+from freehold.domains.sources.graphql.bounds import MAX_NODES, nodes
+from freehold.domains.sources.graphql.cost import pages_of
+from freehold.domains.sources.graphql.documents import Documents
+from freehold.domains.sources.graphql.effects import STREAM, effects, told_apart, tool_name
 from freehold.domains.sources.graphql.inputs import Arguments, Inputs
-from freehold.domains.sources.graphql.invoke import PAGE, RootField
-from freehold.domains.sources.graphql.kinds import is_connection, named
-from freehold.domains.sources.graphql.selection import Selections, speakable
-from freehold.domains.sources.openapi.document import Inexpressible, Json
-from freehold.domains.sources.openapi.names import LONGEST, words_of
+from freehold.domains.sources.graphql.kinds import speakable
+from freehold.domains.sources.graphql.operation import PAGE, GraphQlOperation
+from freehold.domains.sources.graphql.persisted import persisted
+from freehold.domains.sources.graphql.selection import Selections
+from freehold.domains.sources.graphql.turning import Turning, told, turning
+from freehold.domains.sources.graphql.walk import Walk
+from freehold.domains.sources.openapi.document import Inexpressible
+from freehold.domains.sources.openapi.names import LONGEST
 from freehold.domains.sources.openapi.servers import absolute, origin
 from freehold.domains.sources.openapi.texts import plain
-from freehold.domains.sources.openapi.tools import DEFAULT_SCOPES, Access, Compiled, Skip, Trimmed
+from freehold.domains.sources.openapi.tools import Compiled, Skip, Trimmed
 
-LARGEST_PAGE: Final = 100
 _DESCRIPTION: Final = 600
 _CUT: Final = "Some nested or optional arguments are left out of this schema."
-_DESTROYS: Final = frozenset({"delete", "destroy", "erase", "purge", "remove", "wipe"})
-_HASH: Final = 6
 _KEPT: Final = "/:@!$&'()*+,;=~%?"
 
 
@@ -37,25 +42,40 @@ class _Found(NamedTuple):
         return f"{self.kind} {self.name[:LONGEST]}"
 
 
-def compile_schema(schema: GraphQLSchema, *, source: str, endpoint: str) -> Compiled:
-    """The tools of what `read.read` returned; `endpoint` is the URL they are sent to.
+class _Made(NamedTuple):
+    """A tool's operation, and the words about its lists."""
 
-    Raises `Refusal("document_invalid")` when that is none.
+    operation: GraphQlOperation
+    said: str
+
+
+def compile_schema(
+    schema: GraphQLSchema,
+    *,
+    source: str,
+    endpoint: str,
+    operations: Documents | None = None,
+    only_operations: bool = False,
+    max_nodes: int = MAX_NODES,
+) -> Compiled:
+    """The tools of what `read.read` returned; `endpoint` is the URL they are sent to, `max_nodes` what one call may come to.
+
+    Raises `Refusal("document_invalid")` when that is none, or an operation does not fit the schema.
     """
     try:
         base = _endpoint(endpoint)
     except Inexpressible as fault:
         raise Refusal("document_invalid", why=str(fault), mend="Give the endpoint's address as base_url.") from None
-    work = _Work(schema, source, base)
-    tools: list[Tool] = []
-    skipped: list[Skip] = []
-    for found in _roots(schema):
-        made = work.attempt(found)
-        if isinstance(made, Skip):
-            skipped.append(made)
-        else:
-            tools.append(made)
-    return Compiled(tools=tuple(tools), skipped=tuple(skipped), trimmed=tuple(work.trimmed), base_url=base)
+    made, trimmed = persisted(schema, operations or Documents(()), source=source, audience=origin(base), max_nodes=max_nodes)
+    work = _Work(schema, source, base, max_nodes, {one.name for one in made if isinstance(one, Tool)})
+    if not only_operations:
+        made += [work.attempt(found) for found in _roots(schema)]
+    return Compiled(
+        tools=tuple(one for one in made if isinstance(one, Tool)),
+        skipped=tuple(one for one in made if isinstance(one, Skip)),
+        trimmed=(*trimmed, *work.trimmed),
+        base_url=base,
+    )
 
 
 def _endpoint(url: str) -> str:
@@ -71,13 +91,17 @@ def _roots(schema: GraphQLSchema) -> Iterator[_Found]:
 
 
 class _Work:
-    """The compilation of one schema."""
+    """The compilation of one schema's root fields."""
 
-    def __init__(self, schema: GraphQLSchema, source: str, endpoint: str) -> None:
+    def __init__(self, schema: GraphQLSchema, source: str, endpoint: str, max_nodes: int, replaced: set[str]) -> None:
+        self._schema = schema
         self._source = source
         self._audience = origin(endpoint)
+        self._most = max_nodes
         self._selections = Selections(schema)
-        self._inputs = {"query": Inputs(nulls=False), "mutation": Inputs(nulls=True)}
+        self._bare = Selections(schema, few=0)
+        self._inputs = Inputs()
+        self._replaced = replaced
         self._taken: set[str] = set()
         self.trimmed: list[Trimmed] = []
 
@@ -89,73 +113,70 @@ class _Work:
 
     def _tool(self, found: _Found) -> Tool:
         if found.kind == "subscription":
-            raise Inexpressible("a subscription is a stream, and a tool answers once")
+            raise Inexpressible(STREAM)
         if not speakable(found.name):
             raise Inexpressible("its name is no GraphQL name")
-        inputs = self._inputs[found.kind].arguments(found.field.args)
-        pages = _paged(found, inputs)
-        access = _access(found)
-        name = self._name(found)
+        name = tool_name(found.name, found.kind)
+        if name in self._replaced:
+            raise Inexpressible("an operation of that name takes its place")
+        inputs = self._inputs.arguments(found.field.args)
+        made = self._fitting(found, inputs)
+        if name in self._taken:
+            name = told_apart(name, found.kind, found.name)
+        self._taken.add(name)
         if inputs.cut:
             self.trimmed.append(Trimmed(name, "fields"))
         return Tool(
             name=name,
-            description=_description(found, cut=inputs.cut),
+            description=_description(found, made.said, cut=inputs.cut),
             input_schema=inputs.schema,
             source=self._source,
-            read_only=access == "read",
-            destructive=access == "destructive",
-            idempotent=access == "read",
-            scopes=DEFAULT_SCOPES[access],
             audience=self._audience,
-            operation=RootField(
-                query=_query(found, inputs.types, self._selections.of(found.field)),
-                name=found.name,
-                wrap=inputs.wrap,
-                always=bool(inputs.wrap) and is_required_argument(found.field.args[inputs.wrap]),
-                pages=pages,
-            ),
+            operation=made.operation,
+            **effects(found.kind, [found.name]),
         )
 
-    def _name(self, found: _Found) -> str:
-        """In snake case; where another field has that name already, told apart by a hash of kind and name."""
-        wanted = "_".join(words_of(found.name))[:LONGEST] or found.kind
-        if wanted in self._taken:
-            digest = hashlib.sha256(f"{found.kind} {found.name}".encode()).hexdigest()[:_HASH]
-            wanted = f"{wanted[: LONGEST - _HASH - 1]}_{digest}"
-        self._taken.add(wanted)
-        return wanted
+    def _fitting(self, found: _Found, inputs: Arguments) -> _Made:
+        """The operation, smaller where its usual pages would come to more nodes than one call may."""
+        properties = dict(inputs.schema["properties"])
+        for selections, usual in ((self._selections, PAGE), (self._bare, PAGE), (self._bare, min(PAGE, self._most))):
+            inputs.schema["properties"] = dict(properties)
+            made = self._operation(found, inputs, selections, usual)
+            if nodes(made.operation.pages, made.operation.variables({})) <= self._most:
+                return made
+        raise Inexpressible(f"its lists may come to more than {self._most} nodes")
+
+    def _operation(self, found: _Found, inputs: Arguments, selections: Selections, usual: int) -> _Made:
+        mutates = found.kind == "mutation"
+        turned = Turning() if mutates else turning(found.field, inputs, self._inputs, selections, usual)
+        text = _query(found, inputs.types, turned.types, (self._bare if mutates else selections).of(found.field, turned.opened))
+        parsed = cast("OperationDefinitionNode", parse(text, no_location=True).definitions[0])
+        pages = pages_of(Walk(self._schema, parsed))
+        operation = GraphQlOperation(
+            query=text,
+            field=found.name,
+            owners=inputs.owners | dict.fromkeys(turned.types, "") if inputs.rest else inputs.owners,
+            rest=inputs.rest,
+            always=inputs.always,
+            usual_size=usual if turned.size else 0,
+            backwards="last" if turned.size and not turned.path and "last" in inputs.types else "",
+            pages=pages,
+            most=self._most,
+            page_path=(found.name, *turned.path) if turned.turnable else (),
+            cursor_argument=turned.cursor,
+            size_argument=turned.size,
+        )
+        return _Made(operation, told(turned, pages, usual=usual))
 
 
-def _query(found: _Found, types: Mapping[str, str], selection: str) -> str:
-    declared = ", ".join(f"${name}: {kind}" for name, kind in types.items())
+def _query(found: _Found, types: Mapping[str, str], more: Mapping[str, str], selection: str) -> str:
+    declared = ", ".join(f"${name}: {kind}" for name, kind in {**types, **more}.items())
     given = ", ".join(f"{name}: ${name}" for name in types)
     return f"{found.kind}{f'({declared})' if declared else ''} {{ {found.name}{f'({given})' if given else ''}{selection} }}"
 
 
-def _paged(found: _Found, inputs: Arguments) -> bool:
-    """Whether it answers page by page; if so, the sizes of a page are bounded in the schema."""
-    if not is_connection(named(found.field)):
-        return False
-    properties: Json = inputs.schema["properties"]
-    for name in {"first", "last"} & inputs.types.keys() & properties.keys():
-        properties[name] = {**properties[name], "minimum": 1, "maximum": LARGEST_PAGE}
-    defaulted = "first" in inputs.types and "default" not in properties["first"] and "first" not in inputs.schema.get("required", ())
-    if defaulted:
-        properties["first"]["default"] = PAGE
-    return defaulted
-
-
-def _access(found: _Found) -> Access:
-    """A mutation that destroys says so at one end of its name: `deleteIssue`, `issueDelete`."""
-    if found.kind == "query":
-        return "read"
-    words = words_of(found.name)
-    return "destructive" if _DESTROYS.intersection(words[:1] + words[-1:]) else "write"
-
-
-def _description(found: _Found, *, cut: bool) -> str:
+def _description(found: _Found, lists: str, *, cut: bool) -> str:
     said = plain(found.field.description or "", _DESCRIPTION) or f"The {found.kind} {found.name}."
     if found.field.deprecation_reason is not None:
         said = f"Deprecated. {said}"
-    return f"{said} {_CUT}" if cut else said
+    return " ".join(part for part in (said, lists, _CUT if cut else "") if part)

@@ -17,6 +17,8 @@ from freehold.domains.sources.openapi.problems import problem
 from freehold.domains.sources.openapi.shaping import PLAIN, Shaping
 from freehold.kit.http import Answer
 
+PAGES: Final = frozenset({"text/html", "application/xhtml+xml"})
+"""Media types of web pages."""
 LARGEST_MESSAGE: Final = 2048
 """Bytes of an API's error that are passed on."""
 _DECODERS: Final = (
@@ -147,7 +149,7 @@ def _error_text(answer: Answer) -> str:
     kind = bare(answer.headers.get("content-type", ""))
     wait = answer.headers.get("retry-after", "")
     again = f" Wait {wait} seconds before calling again." if _SECONDS.fullmatch(wait) else ""
-    if kind in {"text/html", "application/xhtml+xml"}:
+    if kind in PAGES:
         return f"{_spoken(answer.status)} with a web page instead of an error message.{again}"
     said = _message(answer) if is_json(kind) or answer.body[:1] == b"{" else ""
     said = _clipped((said or _prefix(answer)).strip())
