@@ -387,5 +387,11 @@ def _spec(settings: Settings, name: str, one: SourceSettings) -> NamedSource:
     if one.graphql is not None:
         return GraphQlSpec(name=name, location=location, base_url=one.base_url, audience=one.audience, scopes=one.scopes)
     return OpenApiSpec(
-        name=name, location=location, base_url=one.base_url, audience=one.audience, scopes=one.scopes, resources=one.resources
+        name=name,
+        location=location,
+        base_url=one.base_url,
+        audience=one.audience,
+        scopes=one.scopes,
+        overlays=tuple(map(settings.at, one.overlays)),
+        resources=one.resources,
     )

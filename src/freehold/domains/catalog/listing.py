@@ -17,13 +17,19 @@ def encoded(tool: Tool) -> bytes:
     shown["inputSchema"] = tool.input_schema
     if tool.output_schema is not None:
         shown["outputSchema"] = tool.output_schema
-    shown["annotations"] = {
-        "readOnlyHint": tool.read_only,
-        "destructiveHint": tool.destructive,
-        "idempotentHint": tool.idempotent,
-        "openWorldHint": tool.open_world,
-    }
+    shown["annotations"] = _hints(tool)
     return msgspec.json.encode(shown)
+
+
+def _hints(tool: Tool) -> dict[str, bool]:
+    """Whether it reads or may destroy is always said, because directories of servers ask for it; the rest where it is not what the
+    protocol takes for granted (server/tools, ToolAnnotations). Nothing is destroyed or repeated by what only reads."""
+    hints = {"readOnlyHint": tool.read_only}
+    if not tool.read_only:
+        hints["destructiveHint"] = tool.destructive
+        if tool.idempotent:
+            hints["idempotentHint"] = True
+    return hints if tool.open_world else {**hints, "openWorldHint": False}
 
 
 def encoded_resource(resource: Resource) -> bytes:

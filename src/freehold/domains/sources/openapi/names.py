@@ -66,12 +66,14 @@ class Wish(NamedTuple):
     operation_id: str
     many: bool
     """Whether its answer is a list, which makes a GET a `list_`."""
+    given: str = ""
+    """The name its document gives it."""
 
 
 def assign(wishes: Iterable[Wish]) -> list[str]:
     """One unique name of `[A-Za-z0-9_-]{1,64}` per operation, in their order."""
     wished = list(wishes)
-    wanted = [wanted_name(wish) for wish in wished]
+    wanted = [wish.given or wanted_name(wish) for wish in wished]
     holders: dict[str, int] = {}
     for index, name in enumerate(wanted):
         if name not in holders or _simpler(wished[index], wished[holders[name]]):
@@ -81,7 +83,7 @@ def assign(wishes: Iterable[Wish]) -> list[str]:
 
 
 def _simpler(one: Wish, other: Wish) -> bool:
-    return (one.path.count("/"), one.path, one.method) < (other.path.count("/"), other.path, other.method)
+    return (not one.given, one.path.count("/"), one.path, one.method) < (not other.given, other.path.count("/"), other.path, other.method)
 
 
 def _apart(name: str, wish: Wish, taken: set[str]) -> str:
