@@ -10,6 +10,7 @@ from freehold.core.refusals import Refusal
 from freehold.domains.catalog.listing import encoded
 from freehold.domains.sources.openapi.preview import Preview
 from freehold.domains.sources.openapi.preview import preview as report_of
+from freehold.domains.sources.openapi.read import File
 from freehold.domains.sources.openapi.tools import compile_tools
 from tests.clocks import HandClock
 from tests.documents import document, parameter
@@ -18,6 +19,7 @@ PATHS = {"/a/{id}": {"get": {"parameters": [parameter("id", "path")]}, "trace": 
 
 
 def preview(data: bytes, **more: Any) -> Preview:
+    """The report, with the catalog's own encoder."""
     return report_of(data, clock=HandClock(), encoded=encoded, **more)
 
 
@@ -51,7 +53,7 @@ def test_the_report_has_every_field() -> None:
 
 def test_a_preview_needs_no_host() -> None:
     """Nothing is sent, so a document without servers is shown too."""
-    raw = {**document(PATHS), "servers": []}
+    raw: dict[str, Any] = {**document(PATHS), "servers": []}
     assert preview(json.dumps(raw).encode()).tools == 2
     assert preview(json.dumps({**raw, "servers": [{"url": "/v1"}]}).encode()).tools == 2
 
@@ -61,3 +63,11 @@ def test_what_is_no_document_is_refused() -> None:
     with pytest.raises(Refusal) as refused:
         preview(b"<html>")
     assert refused.value.code == "document_invalid"
+
+
+def test_overlays_are_applied_and_what_they_miss_is_shown() -> None:
+    """The report counts what the overlaid document has, and remarks on actions that met nothing."""
+    actions = [{"target": "$.paths['/b']", "remove": True}, {"target": "$.paths['/z']", "remove": True}]
+    files = [File("o.json", json.dumps({"overlay": "1.0.0", "actions": actions}).encode())]
+    report = preview(json.dumps(document(PATHS)).encode(), overlays=files)
+    assert (report.tools, [remark.where for remark in report.remarks]) == (1, ["o.json, action 2"])

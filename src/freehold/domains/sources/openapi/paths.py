@@ -1,6 +1,6 @@
 """A bounded part of JSONPath (RFC 9535), to say which places of a document an overlay means.
 
-Names, indexes, wildcards, recursive descent and filters that compare a value with a literal; no slices, no functions, no filters in filters."""
+Names, indexes, wildcards, descent, and filters that compare a value with a literal; no slices, functions or filters in filters."""
 
 import re
 from collections.abc import Iterator

@@ -28,6 +28,8 @@ def load(data: bytes) -> object:
     try:
         return _Builder(loader).value()
     except yaml.YAMLError as fault:
+        if "nesting depth" in str(fault):  # some parsers refuse it themselves, before our own bound
+            raise _invalid(f"it is nested deeper than {_DEEPEST} levels") from None
         mark = getattr(fault, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark is not None else ""
         raise _invalid(f"it is not valid YAML{where}") from None
