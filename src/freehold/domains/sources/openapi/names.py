@@ -73,7 +73,7 @@ class Wish(NamedTuple):
 def assign(wishes: Iterable[Wish]) -> list[str]:
     """One unique name of `[A-Za-z0-9_-]{1,64}` per operation, in their order."""
     wished = list(wishes)
-    wanted = [wish.given or wanted_name(wish) for wish in wished]
+    wanted = [wanted_name(wish) for wish in wished]
     holders: dict[str, int] = {}
     for index, name in enumerate(wanted):
         if name not in holders or _simpler(wished[index], wished[holders[name]]):
@@ -102,6 +102,8 @@ def _with_hash(name: str, wish: Wish, length: int = _HASH) -> str:
 
 def wanted_name(wish: Wish) -> str:
     """The name the operation would have if it were alone."""
+    if wish.given:
+        return wish.given
     words = _from_id(wish) or _from_path(wish)
     name = "_".join(words)
     return name if len(name) <= LONGEST else _with_hash(_shortened(words, LONGEST - _HASH - 1), wish)
