@@ -333,6 +333,13 @@ def test_a_part_of_a_path_is_never_null(schema: dict[str, Any]) -> None:
     assert valid({"p": "a", "q": None}) or valid({"p": 2, "q": None})
 
 
+def test_an_empty_choice_is_not_offered_for_a_part_of_a_path() -> None:
+    """A path has no empty part, also where the document lists one; a query may have it."""
+    schema = {"type": "string", "enum": ["", "full"]}
+    tool = only({"/a/{p}": {"get": {"parameters": [parameter("p", "path", schema), parameter("q", "query", schema)]}}})
+    assert [tool.input_schema["properties"][name]["enum"] for name in "pq"] == [["full"], ["", "full"]]
+
+
 def test_a_query_that_the_template_fixes_is_sent_once() -> None:
     """The declared parameter of that name is no argument; others are."""
     fixed, other = parameter("view", "query", required=True), parameter("limit", "query")

@@ -172,12 +172,12 @@ def nullable(schema: Json) -> Json:
 
 
 def never_null(schema: Json) -> Json:
-    """The same schema, no longer true of null: for a part of a path, which null cannot be."""
+    """The same schema, no longer true of null nor offering empty text: for a part of a path, which neither can be."""
     made = dict(schema)
     kinds = made.get("type")
     named = [kind for kind in cast("list[str]", kinds if isinstance(kinds, list) else [kinds] if kinds else []) if kind != "null"]
     if "enum" in made:
-        made["enum"] = [each for each in made["enum"] if each is not None]
+        made["enum"] = [each for each in made["enum"] if each is not None and each != ""] or made["enum"]
     for word in made.keys() & {"anyOf", "oneOf"}:
         made[word] = [never_null(cast("Json", each)) if isinstance(each, dict) else each for each in made[word] if each != {"type": "null"}]
     if named:
