@@ -20,7 +20,7 @@ _PHRASES: Final[tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...]] = tupl
         ),
         (
             "it keeps something from the user",
-            ("user", "human"),
+            ("tell ", "telling", "mention", "inform ", "informing", "reveal", "alert ", "alerting"),
             (
                 r"\b(?:do not|don't|never|without)\s+(?:tell|telling|mention|mentioning|inform|informing|reveal|revealing|alert|alerting)\b"
                 r"[^.]{0,40}\b(?:user|human)\b"

@@ -48,10 +48,7 @@ def visible(prose: str) -> str:
 
 def hides(prose: str) -> bool:
     """Whether there is one in it beside tabs and ends of lines."""
-    return not prose.isascii() and _UNSEEN.search(prose.translate(_SPACES)) is not None
-
-
-_SPACES: Final = dict.fromkeys(map(ord, "\t\r\n"), " ")
+    return not prose.isascii() and any(found[0] not in "\t\r\n" for found in _UNSEEN.finditer(prose))
 
 
 def seen(schema: Json) -> Json:
