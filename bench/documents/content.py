@@ -7,6 +7,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote_plus
 from xml.etree import ElementTree as ET
@@ -33,10 +34,16 @@ def check_body(described: Described, given: Given, recorded: Recorded) -> None:
     kind = sent.partition(";")[0].strip().lower()
     if "*" in kind:
         raise Unfaithful("content_type", f"the range {sent} was sent as if it were a type")
-    fields = next((fields for declared, fields in described.bodies.items() if _covers(declared, kind)), None)
-    if fields is None:
+    declared = next((declared for declared in described.bodies if _covers(declared, kind)), None)
+    if declared is None:
         raise Unfaithful("content_type", f"{sent} is none of {list(described.bodies)}")
-    _content(kind, fields, given, recorded)
+    _content(kind, described.bodies[declared], _without_type(given, kind) if "*" in declared else given, recorded)
+
+
+def _without_type(given: Given, kind: str) -> Given:
+    """Where the document has only a range, an argument may say the type."""
+    rest = {name: value for name, value in given.body.items() if name != "content_type" or value != kind}
+    return replace(given, body=rest) if len(rest) == 1 else given
 
 
 def _covers(declared: str, kind: str) -> bool:

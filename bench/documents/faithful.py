@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import unquote, unquote_plus
 
 from bench.documents.content import check_body
-from bench.documents.given import SLOT, Arguments, Given, slot, told_apart, unsent
+from bench.documents.given import SLOT, Arguments, Given, fixed, slot, told_apart, unsent
 from bench.documents.operations import Described, Parameter
 from bench.documents.recorder import Recorded
 from bench.documents.written import Pairs, Unfaithful, in_header, in_path, take, text
@@ -66,10 +66,10 @@ def _check_query(described: Described, given: Given, query: str) -> None:
     for key, value in _fixed(described, given):
         if (key, value) not in [(each, unquote_plus(came)) for each, came in pairs]:
             raise Unfaithful("query_missing", f"{key}={value} of the path template")
-        pairs = [(each, came) for each, came in pairs if each != key]
+        pairs.remove(next(pair for pair in pairs if pair[0] == key and unquote_plus(pair[1]) == value))
     written = SLOT.findall(described.path.partition("?")[2])
     for parameter in described.parameters:
-        if parameter.place == "query" and parameter.name not in written:
+        if parameter.place == "query" and parameter.name not in written and parameter.name not in fixed(described):
             pairs = _take_query(parameter, described, given, pairs)
     if pairs:
         raise Unfaithful("query_extra", f"{pairs[:3]}")

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from bench.documents.operations import PLACES, UNSENT_HEADERS, Described, Parameter
 from bench.documents.written import Unfaithful
@@ -49,7 +50,14 @@ def declared(described: Described) -> list[Parameter]:
     in_query = {each.name for each in described.parameters if each.place == "query"}
     path, _, query = described.path.partition("#")[0].partition("?")
     slots = [slot(name, by_name) for name in [*SLOT.findall(path), *(name for name in SLOT.findall(query) if name not in in_query)]]
-    return [*dict.fromkeys(slots), *(each for each in described.parameters if each.place != "path")]
+    written = fixed(described) - {name.strip(_OPERATORS) for name in SLOT.findall(query)}
+    rest = [each for each in described.parameters if each.place != "path" and (each.place != "query" or each.name not in written)]
+    return [*dict.fromkeys(slots), *rest]
+
+
+def fixed(described: Described) -> set[str]:
+    """Names in the query of the path template: what they are is said there."""
+    return {unquote(pair.partition("=")[0]) for pair in described.path.partition("#")[0].partition("?")[2].split("&") if pair}
 
 
 def slot(written: str, by_name: Mapping[str, Parameter]) -> Parameter:

@@ -51,5 +51,11 @@ def _spec(settings: Settings, name: str, one: SourceSettings) -> NamedSource:
             max_nodes=one.max_nodes,
         )
     return OpenApiSpec(
-        name=name, location=location, base_url=one.base_url, audience=one.audience, scopes=one.scopes, resources=one.resources
+        name=name,
+        location=location,
+        base_url=one.base_url,
+        audience=one.audience,
+        scopes=one.scopes,
+        overlays=tuple(map(settings.at, one.overlays)),
+        resources=one.resources,
     )

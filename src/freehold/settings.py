@@ -62,6 +62,8 @@ class SourceSettings(_Frozen):
     """Believe what an MCP server says of its tools (read-only, idempotent...); otherwise each is taken for one that may destroy."""
     scopes: dict[str, tuple[str, ...]] = {}
     """Scopes a tool needs, by tool name, in place of the default for its kind."""
+    overlays: tuple[str, ...] = ()
+    """Paths or URLs of OpenAPI overlays (Overlay 1.0) applied to the OpenAPI document, in this order, at every start and refresh."""
     resources: dict[str, str] = {}
     """Operations of an OpenAPI document to offer as resources, too: tool name -> URI template, `get_invoice = "invoice://{invoiceId}"`."""
     operations: str | None = None

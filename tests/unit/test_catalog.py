@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from freehold.core.resource import PromptArgument
 from freehold.core.tool import Tool
@@ -255,7 +256,7 @@ def test_prompts_and_resources_of_one_name_are_told_apart_like_tools() -> None:
 
 
 def test_a_listed_tool_has_what_the_protocol_names_and_nothing_of_the_inside() -> None:
-    """Name, title, description, both schemas and the four hints; scopes, source, audience and the plan are not shown."""
+    """Name, title, description, both schemas and the hints that say something; scopes, source, audience and the plan are not shown."""
     inside: dict[str, Any] = {"audience": "https://api.example.com", "operation": object, "task": "required"}
     made = tool("pay", frozenset({"mcp:write"}), title="Pay", output_schema={"type": "object"}, **inside)
     assert json.loads(encoded(made)) == {
@@ -264,7 +265,16 @@ def test_a_listed_tool_has_what_the_protocol_names_and_nothing_of_the_inside() -
         "description": "About pay.",
         "inputSchema": {"type": "object"},
         "outputSchema": {"type": "object"},
-        "annotations": {"readOnlyHint": False, "destructiveHint": True, "idempotentHint": False, "openWorldHint": True},
+        "annotations": {"readOnlyHint": False, "destructiveHint": True},
+    }
+    reads = replace(made, read_only=True, destructive=False, idempotent=True)
+    assert json.loads(encoded(reads))["annotations"] == {"readOnlyHint": True}
+    closed = replace(made, destructive=False, idempotent=True, open_world=False)
+    assert json.loads(encoded(closed))["annotations"] == {
+        "readOnlyHint": False,
+        "destructiveHint": False,
+        "idempotentHint": True,
+        "openWorldHint": False,
     }
     assert set(json.loads(encoded(tool("plain")))) == {"name", "description", "inputSchema", "annotations"}
 

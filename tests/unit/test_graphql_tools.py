@@ -3,17 +3,16 @@
 import json
 from typing import Any
 
-import msgspec
 import pytest
 from graphql import build_schema, introspection_from_schema, parse, validate
 
 from freehold.core.refusals import Refusal
 from freehold.core.tool import Tool
+from freehold.domains.catalog.listing import encoded
 from freehold.domains.sources.graphql.preview import preview
 from freehold.domains.sources.graphql.read import read
 from freehold.domains.sources.graphql.selection import LEAVES, MOST
 from freehold.domains.sources.graphql.tools import compile_schema
-from freehold.domains.sources.openapi.preview import listed
 from freehold.domains.sources.openapi.tools import Compiled
 from tests.graphql_api import SDL, fields_of
 
@@ -26,7 +25,7 @@ def compiled(sdl: str) -> Compiled:
     schema = build_schema(sdl)
     for tool in made.tools:
         assert not validate(schema, parse(tool.operation.query)), tool.operation.query
-        assert len(msgspec.json.encode(listed(tool))) < 24 * 1024
+        assert len(encoded(tool)) < 24 * 1024
     return made
 
 
@@ -148,10 +147,10 @@ def test_a_page_of_edges_alone_is_asked_for_by_edge() -> None:
 def test_an_introspection_becomes_the_same_tools() -> None:
     """SDL and the JSON of an introspection, bare or as an answer, differ in nothing a caller sees."""
     schema = introspection_from_schema(build_schema(SDL), input_value_deprecation=True, one_of=True)
-    wanted = [listed(tool) for tool in compiled(SDL).tools]
+    wanted = [encoded(tool) for tool in compiled(SDL).tools]
     for document in (schema, {"data": schema}):
         made = compile_schema(read(json.dumps(document).encode()), source="shop", endpoint=ENDPOINT)
-        assert [listed(tool) for tool in made.tools] == wanted
+        assert [encoded(tool) for tool in made.tools] == wanted
 
 
 REFUSED = {
@@ -218,7 +217,7 @@ def test_a_wide_schema_stays_within_its_bounds() -> None:
     found = {tool.name: tool for tool in compile_schema(read(sdl.encode()), source="shop", endpoint=ENDPOINT).tools}
     assert len(found) == 5
     for tool in found.values():
-        assert len(msgspec.json.encode(listed(tool))) < 24 * 1024
+        assert len(encoded(tool)) < 24 * 1024
         assert len(tool.operation.query) < 16 * 1024
     assert LEAVES < len(fields_of(parse(found["wide"].operation.query))) <= MOST + 1
     assert "left out" in found["some"].description
@@ -254,7 +253,7 @@ def test_a_schema_that_defines_things_twice_or_with_unknown_directives_is_taken(
 
 def test_a_preview_counts_what_would_come_of_it() -> None:
     """Tools, skips and bytes, without an endpoint."""
-    report = preview(SDL.encode())
+    report = preview(SDL.encode(), encoded)
     assert (report.operations, report.tools, len(report.skipped)) == (12, 11, 1)
     assert report.list_bytes > report.largest_tool_bytes > 100
     assert report.list_tokens == -(-report.list_bytes // 4)

@@ -265,3 +265,19 @@ def test_multipart_text_arrives_as_it_was_given(one: str, two: str) -> None:
     pieces = made.body.split(b"--5c0f4e9d1b7a")
     assert [piece.partition(b"\r\n\r\n")[2].removesuffix(b"\r\n") for piece in pieces[1:3]] == [one.encode(), two.encode()]
     assert len(pieces) == 4
+
+
+def test_a_range_of_pictures_is_sent_as_the_type_the_caller_names() -> None:
+    """Never as the range, nor as a type outside of it."""
+    tool = takes({"type": "string", "format": "binary"}, media_type="image/*")
+    assert tool.input_schema["required"] == ["body", "content_type"]
+    sent = request(tool, {"body": "aGk=", "content_type": "image/webp"})
+    assert (dict(sent.headers)["content-type"], sent.body) == ("image/webp", b"hi")
+    valid = jsonschema_rs.validator_for(tool.input_schema, offline=True).is_valid
+    for wrong in ("image/*", "text/html", "image/png\r\nx: y", "image/"):
+        assert not valid({"body": "aGk=", "content_type": wrong})
+        with pytest.raises(Refusal):
+            request(tool, {"body": "aGk=", "content_type": wrong})
+    optional = takes({}, media_type="video/*", required=False)
+    assert optional.input_schema["dependentRequired"] == {"body": ["content_type"], "content_type": ["body"]}
+    assert request(optional).body is None or request(optional).body == b""

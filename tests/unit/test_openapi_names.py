@@ -70,6 +70,7 @@ WISHES = st.builds(
     ),
     st.sampled_from(["", "", "listTasks", "tasks/get", "x" * 90, "!!!", "v", "update", "a_b_c", "Tasks_CreateOrUpdate", "get_" * 30]),
     st.booleans(),
+    st.sampled_from(["", "", "", "mine", "listTasks", "list_tasks"]),
 )
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import jsonschema_rs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -308,3 +309,40 @@ def composed(tool: Tool, arguments: dict[str, Any], traceparent: str) -> Request
         return tool.operation.request(arguments, (), traceparent, "")
     except Refusal as refusal:
         return refusal
+
+
+NULLS: list[tuple[str, Any]] = [
+    ("nullable", {"type": "string", "nullable": True}),
+    ("a choice", {"type": "string", "enum": ["a", None], "nullable": True}),
+    ("a reference", {"$ref": "#/components/schemas/Perhaps"}),
+    ("a branch", {"anyOf": [{"type": "integer"}, {"type": "null"}]}),
+    ("a list of types", {"type": ["integer", "null"]}),
+    ("nothing said", {}),
+    ("all of one", {"allOf": [{"$ref": "#/components/schemas/Perhaps"}, {"minimum": 1}]}),
+]
+
+
+@pytest.mark.parametrize("schema", [schema for _, schema in NULLS], ids=[name for name, _ in NULLS])
+def test_a_part_of_a_path_is_never_null(schema: dict[str, Any]) -> None:
+    """However the document says that it may be; a query still may."""
+    more: Any = {"components": {"schemas": {"Perhaps": {"type": "integer", "nullable": True}}}}
+    tool = only({"/a/{p}": {"get": {"parameters": [parameter("p", "path", schema), parameter("q", "query", schema)]}}}, **more)
+    valid = jsonschema_rs.validator_for(tool.input_schema, offline=True).is_valid
+    assert not valid({"p": None})
+    assert valid({"p": "a"}) or valid({"p": 2})
+    assert valid({"p": "a", "q": None}) or valid({"p": 2, "q": None})
+
+
+def test_an_empty_choice_is_not_offered_for_a_part_of_a_path() -> None:
+    """A path has no empty part, also where the document lists one; a query may have it."""
+    schema = {"type": "string", "enum": ["", "full"]}
+    tool = only({"/a/{p}": {"get": {"parameters": [parameter("p", "path", schema), parameter("q", "query", schema)]}}})
+    assert [tool.input_schema["properties"][name]["enum"] for name in "pq"] == [["full"], ["", "full"]]
+
+
+def test_a_query_that_the_template_fixes_is_sent_once() -> None:
+    """The declared parameter of that name is no argument; others are."""
+    fixed, other = parameter("view", "query", required=True), parameter("limit", "query")
+    tool = only({"/a?view=files": {"get": {"parameters": [fixed, other]}}})
+    assert list(tool.input_schema["properties"]) == ["limit"]
+    assert request(tool, {"limit": "2"}).url.endswith("/a?view=files&limit=2")

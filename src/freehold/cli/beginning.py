@@ -11,6 +11,7 @@ import typer
 
 from freehold.cli.moments import counted
 from freehold.core.tool import BYTES_PER_TOKEN
+from freehold.domains.catalog.listing import encoded
 from freehold.domains.sources.fetch import read
 from freehold.domains.sources.openapi.preview import weighed
 from freehold.domains.sources.openapi.read import read as parse
@@ -51,7 +52,7 @@ async def begin(folder: Path, *, openapi: str, base_url: str | None, name: str) 
         raise Misconfigured(f"{target} is already there. Add another API with `freehold source add`, or remove the file first.")
     compiled, location = await _imported(name, openapi, base_url, folder)
     allow = ", ".join(map(_quoted, places(compiled.base_url, location)))
-    tokens = weighed(compiled.tools)[0] // BYTES_PER_TOKEN
+    tokens = weighed(compiled.tools, encoded)[0] // BYTES_PER_TOKEN
     bounded = _BOUNDED if tokens > _LONG else ""
     text = _HEAD.format(allow=f"[{allow}]") + bounded + _section(name, location, base_url)
     _write(target, text)

@@ -57,21 +57,26 @@ def preview(
     document: Annotated[str, typer.Argument(metavar="FILE|URL", help="An OpenAPI document, or with --graphql a schema or an endpoint.")],
     *,
     graphql: Annotated[bool, typer.Option("--graphql", help="A GraphQL schema (SDL or introspection), or an endpoint to ask.")] = False,
+    overlay: Annotated[list[str] | None, typer.Option(metavar="FILE|URL", help="An overlay to apply first; may be given again.")] = None,
     as_json: Json = False,
 ) -> None:
     """What a document would become: tools, skipped operations with reasons, size and cost."""
     from freehold.cli.previewing import preview as look
 
-    report = run(look(document, graphql=graphql))
+    report = run(look(document, graphql=graphql, overlays=overlay or ()))
     if as_json:
         typer.echo(json.dumps(report, ensure_ascii=False))
         return
-    skipped, trimmed = report["skipped"], report["trimmed"]
-    one({**report, "skipped": len(skipped), "trimmed": len(trimmed)}, as_json=False)
+    skipped, trimmed, flagged, remarks = (report.get(part, ()) for part in ("skipped", "trimmed", "flagged", "remarks"))
+    one({what: value if isinstance(value, int | float) else len(value) for what, value in report.items()}, as_json=False)
     for skip in skipped:
         typer.echo(f"  {skip['operation']}: {skip['why']}")
     for trim in trimmed:
         typer.echo(f"  {trim['tool']}: {_LEFT_OUT[trim['what']]}")
+    for flag in flagged:
+        typer.echo(f"  {flag['tool']} is flagged: {flag['why']}")
+    for remark in remarks:
+        typer.echo(f"  {remark['where']}: {remark['what']}")
 
 
 @app.command()

@@ -81,6 +81,8 @@ class Tool(Struct, frozen=True, kw_only=True, eq=False):
     destructive: bool = True
     idempotent: bool = False
     open_world: bool = True
+    cost: int = 1
+    """Units of the plan's quota that one call takes."""
     scopes: frozenset[str]
     """Every scope a caller needs for this tool."""
     audience: str | None = None

@@ -22,20 +22,24 @@ def defined(tool: Tool) -> dict[str, Any]:
     shown["inputSchema"] = tool.input_schema
     if tool.output_schema is not None:
         shown["outputSchema"] = tool.output_schema
-    shown["annotations"] = {
-        "readOnlyHint": tool.read_only,
-        "destructiveHint": tool.destructive,
-        "idempotentHint": tool.idempotent,
-        "openWorldHint": tool.open_world,
-    }
+    shown["annotations"] = _hints(tool)
     return shown
 
 
 def _brief(tool: Tool, brief: Brief) -> dict[str, Any]:
-    """Without title and output schema, and without the hints a client takes for granted (server/tools)."""
-    hints: dict[str, bool] = {"readOnlyHint": True} if tool.read_only else {} if tool.destructive else {"destructiveHint": False}
-    said: dict[str, Any] = {"name": tool.name, "description": brief.description, "inputSchema": brief.input_schema}
-    return {**said, "annotations": hints} if hints else said
+    """Without title and output schema."""
+    return {"name": tool.name, "description": brief.description, "inputSchema": brief.input_schema, "annotations": _hints(tool)}
+
+
+def _hints(tool: Tool) -> dict[str, bool]:
+    """Whether it reads or may destroy is always said, because directories of servers ask for it; the rest where it is not what the
+    protocol takes for granted (server/tools, ToolAnnotations). Nothing is destroyed or repeated by what only reads."""
+    hints = {"readOnlyHint": tool.read_only}
+    if not tool.read_only:
+        hints["destructiveHint"] = tool.destructive
+        if tool.idempotent:
+            hints["idempotentHint"] = True
+    return hints if tool.open_world else {**hints, "openWorldHint": False}
 
 
 def encoded_resource(resource: Resource) -> bytes:

@@ -46,9 +46,9 @@ class Documents:
             kept = await store.find(scope, name)
         return kept if kept is not None and kept.location == location else None
 
-    async def keep(self, name: str, location: str, base_url: str, document: bytes) -> StoredDocument:
-        """Make this the last good copy, and let every replica know."""
-        digest = hashlib.sha256(document).hexdigest()
+    async def keep(self, name: str, location: str, base_url: str, document: bytes, *, beside: tuple[bytes, ...] = ()) -> StoredDocument:
+        """Make this the last good copy, and let every replica know; also when only what was read `beside` it changed."""
+        digest = hashlib.sha256(b"".join((document, *beside))).hexdigest()
         made = StoredDocument(name, location, base_url, document, digest, self._clock.now())
         async with self._db.system(write=True) as scope:
             await store.put(scope, made)

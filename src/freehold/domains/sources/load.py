@@ -1,5 +1,7 @@
 """Use case: build sources from what the operator named. A source keeps serving its last good document until a refresh."""
 
+import logging
+from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -12,13 +14,15 @@ from freehold.domains.sources.fetch import Documents
 from freehold.domains.sources.graphql.bounds import MAX_NODES
 from freehold.domains.sources.graphql.invoke import GraphQlSource
 from freehold.domains.sources.openapi.invoke import OpenApiSource
-from freehold.domains.sources.openapi.read import read
+from freehold.domains.sources.openapi.read import File, read_overlaid
 from freehold.domains.sources.openapi.readable import with_resources
 from freehold.domains.sources.openapi.tools import Compiled, compile_tools
 from freehold.domains.sources.port import Source
 from freehold.domains.sources.upstream.upstreams import Upstreams, UpstreamSpec
 from freehold.kit.errors import Misconfigured
 from freehold.kit.http import Outbound
+
+_log = logging.getLogger("freehold.sources")
 
 _SCHEMA_FILES: Final = (".graphql", ".graphqls", ".gql", ".json")
 
@@ -31,6 +35,8 @@ class OpenApiSpec(Struct, frozen=True, kw_only=True):
     base_url: str | None = None
     audience: str | None = None
     scopes: dict[str, tuple[str, ...]] = {}
+    overlays: tuple[str, ...] = ()
+    """Files or URLs of overlays, in the order they are applied."""
     resources: dict[str, str] = {}
     """URI or URI template by the name of the tool that reads it."""
 
@@ -76,15 +82,16 @@ class Loader:
         kept = await self._documents.stored(spec.name, spec.location)
         if kept is None:
             return await self.refresh(spec)
-        return self._built(spec, kept.document, self._outbound), kept.digest
+        return self._built(spec, kept.document, self._outbound, await self._overlays(spec)), kept.digest
 
     async def refresh(self, spec: DocumentSpec) -> tuple[Source, str]:
         """Read the document again; only one that imports replaces the last good copy."""
         if isinstance(spec, UpstreamSpec):
             return await self._upstream().refresh(spec)
-        document = await self._read(spec)
-        source = self._built(spec, document, self._outbound)
-        kept = await self._documents.keep(spec.name, spec.location, spec.base_url or "", document)
+        document, overlays = await self._read(spec), await self._overlays(spec)
+        source = self._built(spec, document, self._outbound, overlays)
+        beside = tuple(each.data for each in overlays)
+        kept = await self._documents.keep(spec.name, spec.location, spec.base_url or "", document, beside=beside)
         return source, kept.digest
 
     async def check(self, spec: DocumentSpec) -> None:
@@ -92,12 +99,12 @@ class Loader:
         if isinstance(spec, UpstreamSpec):
             await self._upstream().check(spec)
             return
-        self._built(spec, await self._read(spec), self._outbound)
+        self._built(spec, await self._read(spec), self._outbound, await self._overlays(spec))
 
     def in_process(self, name: str, document: dict[str, Any], outbound: Outbound) -> Source:
         """A source over the SaaS's own ASGI application; its tokens are made out to `urn:freehold:NAME`."""
         spec = OpenApiSpec(name=name, location="", base_url=f"http://{name}.internal", audience=f"urn:freehold:{name}")
-        return self._built(spec, msgspec.json.encode(document), outbound)
+        return self._built(spec, msgspec.json.encode(document), outbound, ())
 
     def _upstream(self) -> Upstreams:
         if self._upstreams is None:
@@ -111,8 +118,13 @@ class Loader:
             return await introspected(spec.location, self._outbound)
         return await self._documents.read(spec.location)
 
-    def _built(self, spec: OpenApiSpec | GraphQlSpec, document: bytes, outbound: Outbound) -> Source:
-        return self._graphql(spec, document) if isinstance(spec, GraphQlSpec) else self._openapi(spec, document, outbound)
+    async def _overlays(self, spec: OpenApiSpec | GraphQlSpec) -> Sequence[File]:
+        """As they are now: they belong to the settings, so no last good copy of them is kept."""
+        named = spec.overlays if isinstance(spec, OpenApiSpec) else ()
+        return [File(place, await self._documents.read(place)) for place in named]
+
+    def _built(self, spec: OpenApiSpec | GraphQlSpec, document: bytes, outbound: Outbound, overlays: Sequence[File]) -> Source:
+        return self._graphql(spec, document) if isinstance(spec, GraphQlSpec) else self._openapi(spec, document, outbound, overlays)
 
     def _graphql(self, spec: GraphQlSpec, document: bytes) -> Source:
         from freehold.domains.sources.graphql.documents import read_documents
@@ -130,9 +142,12 @@ class Loader:
         compiled = _adjusted(_offering(compiled), spec)
         return GraphQlSource(spec.name, compiled, self._outbound, seconds=self._seconds, cap=self._cap)
 
-    def _openapi(self, spec: OpenApiSpec, document: bytes, outbound: Outbound) -> Source:
+    def _openapi(self, spec: OpenApiSpec, document: bytes, outbound: Outbound, overlays: Sequence[File]) -> Source:
         location = spec.location if spec.location.startswith(("http://", "https://")) else None
-        compiled = compile_tools(read(document), source=spec.name, base_url=spec.base_url, location=location)
+        raw, unmet = read_overlaid(document, overlays)
+        for where, what in unmet:
+            _log.warning("overlay changed nothing", extra={"code": "overlay_unmet", "source": spec.name, "where": where, "what": what})
+        compiled = compile_tools(raw, source=spec.name, base_url=spec.base_url, location=location)
         compiled = with_resources(_adjusted(_offering(compiled), spec), spec.name, spec.resources)
         return OpenApiSource(spec.name, compiled, outbound, seconds=self._seconds, cap=self._cap)
 

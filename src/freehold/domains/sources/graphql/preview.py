@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from freehold.domains.sources.graphql.read import read
 from freehold.domains.sources.graphql.tools import compile_schema
-from freehold.domains.sources.openapi.preview import BYTES_PER_TOKEN, weighed
+from freehold.domains.sources.openapi.preview import BYTES_PER_TOKEN, Encoded, weighed
 from freehold.domains.sources.openapi.tools import Skip, Trimmed
 
 _NOWHERE: Final = "https://api.invalid/graphql"
@@ -29,10 +29,10 @@ class Preview(Struct, frozen=True, kw_only=True):
     largest_tool_bytes: int
 
 
-def preview(data: bytes) -> Preview:
+def preview(data: bytes, encoded: Encoded) -> Preview:
     """Import a schema and say what came of it, or raise `Refusal("document_invalid")`."""
     compiled = compile_schema(read(data), source="preview", endpoint=_NOWHERE)
-    total, largest = weighed(compiled.tools)
+    total, largest = weighed(compiled.tools, encoded)
     return Preview(
         operations=len(compiled.tools) + len(compiled.skipped),
         tools=len(compiled.tools),

@@ -28,7 +28,7 @@ class Allowance(Struct, frozen=True):
 
 _FEW: Final = Allowance(tool=600, argument=200, output=1024)
 _MORE: Final = Allowance(tool=400, argument=160, output=768)
-_MANY: Final = Allowance(tool=200, argument=100, output=512, one_sentence=True)
+_MANY: Final = Allowance(tool=200, argument=100, output=320, one_sentence=True)
 _STEPS: Final = ((600, _MANY), (200, _MORE))
 """At least so many operations, the larger numbers first."""
 

@@ -15,6 +15,7 @@ Sent = tuple[str, bytes]
 """Content-Type and bytes."""
 
 _QUOTED: Final = {'"': "%22", "\r": "%0D", "\n": "%0A"}
+_MEDIA_TYPE: Final = re.compile(r"[a-z]+/[A-Za-z0-9.+-]+")
 _UNQUOTABLE: Final = re.compile(r'["\r\n]')
 
 
@@ -141,11 +142,21 @@ class BytesBody(Struct, frozen=True):
 
     content: Content
     media_type: str
+    chosen: str = ""
+    """The argument that names the type, where the document has only a range."""
 
     def encode(self, arguments: Mapping[str, Any], boundary: str) -> Sent | None:
         """The bytes themselves."""
         value = self.content.given(arguments)
-        return None if value is UNSET else (self.media_type, from_base64(value, self.content.whole))
+        return None if value is UNSET else (self._type(arguments), from_base64(value, self.content.whole))
+
+    def _type(self, arguments: Mapping[str, Any]) -> str:
+        if not self.chosen:
+            return self.media_type
+        named = arguments.get(self.chosen)
+        if not isinstance(named, str) or not _MEDIA_TYPE.fullmatch(named) or not named.startswith(self.media_type.rstrip("*")):
+            raise refuse(self.chosen, f"it must be one type of {self.media_type}")
+        return named
 
 
 class TextBody(Struct, frozen=True):

@@ -49,6 +49,8 @@ class Document:
 
     def _walk(self, pointer: str) -> Any:
         at: Any = self.raw
+        if pointer and not pointer.startswith("/"):
+            return None  # an anchor, which names no place in an OpenAPI document
         for part in pointer.split("/")[1:]:
             key = unquote(part).replace("~1", "/").replace("~0", "~")
             if isinstance(at, dict):

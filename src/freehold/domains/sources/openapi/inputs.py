@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from typing import Final, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from msgspec import UNSET
 
@@ -16,6 +16,7 @@ from freehold.domains.sources.openapi.parameters import Slot, cookie_slot, heade
 from freehold.domains.sources.openapi.payloads import Payload, Payloads
 from freehold.domains.sources.openapi.schemas import Refs, Schema, Schemas
 from freehold.domains.sources.openapi.servers import has_dots
+from freehold.domains.sources.openapi.words import never_null
 
 PLACES: Final = ("path", "query", "header", "cookie")
 _RESERVED_HEADERS: Final = (
@@ -31,6 +32,8 @@ _TEMPLATE: Final = re.compile(r"\{([^{}/]*)\}")
 _OPERATORS: Final = "+*?&;.#/ "
 _PATH_KEPT: Final = "/:@!$&'()*+,;=~%"
 _QUERY_KEPT: Final = f"{_PATH_KEPT}?"
+
+_BESIDE_REFERENCE: Final = frozenset({"description", "default", "example", "examples", "deprecated"})
 
 Key = tuple[str, str]
 """Place and name of a parameter."""
@@ -122,15 +125,17 @@ class Compiler:
 
     @staticmethod
     def _complete(parameters: dict[Key, tuple[str, Json]], template: str, fixed: str) -> None:
-        """Every `{name}` of the path has a parameter, and no other parameter claims to be in the path."""
+        """Every `{name}` of the path has a parameter, no other claims to be in it, and what its query fixes nobody can give again."""
         if has_dots(template):
             raise Inexpressible("its path holds a . or .. segment")
         in_path = dict.fromkeys(_template_name(name, parameters) for name in _TEMPLATE.findall(template))
         in_query = dict.fromkeys(_template_name(name, parameters) for name in _TEMPLATE.findall(fixed))
         for name in in_path | in_query:
             if ("path", name) not in parameters and (name in in_path or ("query", name) not in parameters):
-                parameters["path", name] = ("", {"required": True, "schema": {"type": "string"}})
-        for key in [key for key in parameters if key[0] == "path" and key[1] not in in_path | in_query]:
+                parameters["path", name] = ("", {"in": "path", "required": True, "schema": {"type": "string"}})
+        unsaid = {("query", unquote(pair.partition("=")[0])) for pair in fixed.split("&")} - {("query", name) for name in in_query}
+        unsaid.update(key for key in parameters if key[0] == "path" and key[1] not in in_path | in_query)
+        for key in unsaid & parameters.keys():
             del parameters[key]
 
     def _schema(self, parameter: tuple[str, Json], refs: Refs) -> Schema:
@@ -156,11 +161,19 @@ class Compiler:
     def _translated(self, described: Json, refs: Refs) -> Schema:
         content = mapping(described.get("content"))
         raw = mapping(next(iter(content.values()))).get("schema", True) if content else described.get("schema", True)
-        schema = dict(mapping(self._schemas.translate(raw, refs)))
+        if described.get("in") == "path":
+            schema = never_null(mapping(self._schemas.translate(self._itself(raw), refs)))
+        else:
+            schema = dict(mapping(self._schemas.translate(raw, refs)))
         spoken = self._schemas.prose(described.get("description"))
         if spoken is not UNSET:
             schema["description"] = spoken
         return schema
+
+    def _itself(self, raw: object) -> Json:
+        """The schema behind a reference, so that words can be changed that other places keep."""
+        beside = {word: value for word, value in mapping(raw).items() if word in _BESIDE_REFERENCE}
+        return {**self._document.follow(raw), **beside}
 
 
 def _top(properties: dict[str, Schema], required: list[str], payload: Payload | None) -> Json:

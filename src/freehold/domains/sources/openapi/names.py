@@ -66,6 +66,8 @@ class Wish(NamedTuple):
     operation_id: str
     many: bool
     """Whether its answer is a list, which makes a GET a `list_`."""
+    given: str = ""
+    """The name its document gives it."""
 
 
 def assign(wishes: Iterable[Wish]) -> list[str]:
@@ -81,7 +83,7 @@ def assign(wishes: Iterable[Wish]) -> list[str]:
 
 
 def _simpler(one: Wish, other: Wish) -> bool:
-    return (one.path.count("/"), one.path, one.method) < (other.path.count("/"), other.path, other.method)
+    return (not one.given, one.path.count("/"), one.path, one.method) < (not other.given, other.path.count("/"), other.path, other.method)
 
 
 def _apart(name: str, wish: Wish, taken: set[str]) -> str:
@@ -100,6 +102,8 @@ def _with_hash(name: str, wish: Wish, length: int = _HASH) -> str:
 
 def wanted_name(wish: Wish) -> str:
     """The name the operation would have if it were alone."""
+    if wish.given:
+        return wish.given
     words = _from_id(wish) or _from_path(wish)
     name = "_".join(words)
     return name if len(name) <= LONGEST else _with_hash(_shortened(words, LONGEST - _HASH - 1), wish)

@@ -10,6 +10,7 @@ import msgspec
 from freehold.domains.sources.openapi import words
 from freehold.domains.sources.openapi.allowance import allowance
 from freehold.domains.sources.openapi.document import Document, Inexpressible, Json, mapping, sequence
+from freehold.domains.sources.openapi.unseen import seen
 
 LARGEST: Final = 1024
 """Bytes an output schema may take in the smallest document."""
@@ -45,7 +46,7 @@ def _output_schema(document: Document, raw: Json, most: int) -> Json | None:
         return None
     if "object" not in schema.get("type", ()) or not schema.get("properties"):
         return None
-    schema = {**schema, "type": "object"}
+    schema = seen({**schema, "type": "object"})
     return schema if len(msgspec.json.encode(schema)) <= most else None
 
 

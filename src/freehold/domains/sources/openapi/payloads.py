@@ -22,6 +22,11 @@ _TEXTUAL: Final = frozenset(
     {"application/x-ndjson", "application/yaml", "application/x-yaml", "application/graphql", "application/sql", "application/jwt"}
 )
 
+_RANGES: Final = {"multipart/*": "multipart/form-data", "text/*": "text/plain"}
+"""The type that stands for a range."""
+_EXAMPLES: Final = {"audio": "audio/mpeg", "font": "font/woff2", "image": "image/png", "model": "model/gltf-binary", "video": "video/mp4"}
+_DATA_RANGE: Final = re.compile(rf"({'|'.join(_EXAMPLES)})/\*")
+
 
 class Payload(NamedTuple):
     """What a body adds to a tool."""
@@ -65,8 +70,10 @@ class Payloads:
         chosen = _chosen(content)
         media_type = next((each for each in (chosen, bare(chosen)) if _MEDIA_TYPE.fullmatch(each)), "application/json")
         described_type = mapping(content[chosen])
-        kind = bare(media_type)
+        kind = _RANGES.get(bare(media_type), bare(media_type))
         required = described.get("required") is True
+        if _DATA_RANGE.fullmatch(kind):
+            return self._ranged(kind, described_type, taken, required=required)
         if is_json(kind) or ("*" in kind and not self._is_string(described_type)):
             sent = "application/json" if "*" in kind else media_type
             return self._structured(lambda content: JsonBody(content, sent), described_type, taken, refs, required=required)
@@ -137,6 +144,26 @@ class Payloads:
         sent = "application/octet-stream" if "*" in kind else kind
         shown = {"type": "string", "contentEncoding": "base64", "description": f"{spoken or 'The body'} ({sent}, as base64)."}
         return Payload({argument: shown}, [argument] if required else [], BytesBody(content, sent), open=False)
+
+    def _ranged(self, kind: str, described: Json, taken: Collection[str], *, required: bool) -> Payload:
+        """Bytes of some type within the range, which the caller names: what the bytes are is not ours to guess."""
+        argument = _free("body", taken)
+        chosen = _free("content_type", {*taken, argument})
+        family = kind.partition("/")[0]
+        spoken = text(self._document.follow(described.get("schema")).get("description"))[:200]
+        properties: dict[str, Schema] = {
+            argument: {"type": "string", "contentEncoding": "base64", "description": f"{spoken or 'The body'} ({kind}, as base64)."},
+            chosen: {
+                "type": "string",
+                "pattern": f"^{family}/[A-Za-z0-9][A-Za-z0-9.+-]{{0,80}}$",
+                "description": "What the body's bytes are.",
+                "examples": [_EXAMPLES[family]],
+            },
+        }
+        body = BytesBody(Content(whole=argument, required=required), kind, chosen)
+        if required:
+            return Payload(properties, [argument, chosen], body, open=False)
+        return Payload(properties, [], body, open=False, needs={argument: [chosen], chosen: [argument]})
 
     def _translated(self, raw: object, taken: Collection[str], refs: Refs) -> tuple[Schema, Flat | None, dict[str, str]]:
         """The body's schema; its flat form and argument names when its fields can stand beside the parameters. `refs` gets what is used."""

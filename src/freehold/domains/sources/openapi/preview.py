@@ -3,20 +3,27 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, Protocol
 
-import msgspec
 from msgspec import Struct
 
 from freehold.core.tool import BYTES_PER_TOKEN, Tool
 from freehold.domains.sources.openapi.document import Json
-from freehold.domains.sources.openapi.read import read
-from freehold.domains.sources.openapi.tools import Compiled, Skip, Trimmed, compile_tools
+from freehold.domains.sources.openapi.read import File, read_overlaid
+from freehold.domains.sources.openapi.tools import Compiled, Flag, Remark, Skip, Trimmed, compile_tools
 from freehold.kit.clock import Clock
 
 _NOWHERE: Final = "https://api.invalid"
 """Stands in for the base URL of a document that names no host; a preview sends nothing."""
 _MIB: Final = 1024 * 1024
+
+
+class Encoded(Protocol):
+    """The catalog's own way to write one entry of tools/list."""
+
+    def __call__(self, tool: Tool, /) -> bytes:
+        """JSON."""
+        ...
 
 
 class Preview(Struct, frozen=True, kw_only=True):
@@ -27,6 +34,10 @@ class Preview(Struct, frozen=True, kw_only=True):
     skipped: tuple[Skip, ...]
     trimmed: tuple[Trimmed, ...]
     """Tools whose input schema says less than the document."""
+    flagged: tuple[Flag, ...]
+    """Tools whose words may speak to a model rather than about the API."""
+    remarks: tuple[Remark, ...]
+    """What was ignored: overlays that met nothing, hints that are none, webhooks."""
     list_bytes: int
     """Bytes of the whole tools/list result."""
     list_tokens: int
@@ -38,18 +49,22 @@ class Preview(Struct, frozen=True, kw_only=True):
     """Memory the process holds once the tools stand."""
 
 
-def preview(data: bytes, *, clock: Clock, base_url: str | None = None, location: str | None = None) -> Preview:
+def preview(
+    data: bytes, *, clock: Clock, encoded: Encoded, base_url: str | None = None, location: str | None = None, overlays: Sequence[File] = ()
+) -> Preview:
     """Import a document and say what came of it, or raise `Refusal("document_invalid")`."""
     began = clock.monotonic()
-    raw = read(data)
+    raw, unmet = read_overlaid(data, overlays)
     compiled = _compiled(raw, base_url, location)
     seconds = clock.monotonic() - began
-    total, largest = weighed(compiled.tools)
+    total, largest = weighed(compiled.tools, encoded)
     return Preview(
         operations=len(compiled.tools) + len(compiled.skipped),
         tools=len(compiled.tools),
         skipped=compiled.skipped,
         trimmed=compiled.trimmed,
+        flagged=compiled.flagged,
+        remarks=(*(Remark(where, what) for where, what in unmet), *compiled.remarks),
         list_bytes=total,
         list_tokens=-(-total // BYTES_PER_TOKEN),
         largest_tool_bytes=largest,
@@ -63,24 +78,10 @@ def _compiled(raw: Json, base_url: str | None, location: str | None) -> Compiled
     return compile_tools(raw, source="preview", base_url=base_url or (None if named else _NOWHERE), location=location)
 
 
-def weighed(tools: Sequence[Tool]) -> tuple[int, int]:
+def weighed(tools: Sequence[Tool], encoded: Encoded) -> tuple[int, int]:
     """Bytes of the tools/list result that holds these tools, and of the largest of them."""
-    sizes = [len(msgspec.json.encode(listed(tool))) for tool in tools]
+    sizes = [len(encoded(tool)) for tool in tools]
     return sum(sizes) + max(len(sizes) - 1, 0) + len('{"tools":[]}'), max(sizes, default=0)
-
-
-def listed(tool: Tool) -> dict[str, Any]:
-    """A tool as tools/list shows it."""
-    shown: dict[str, Any] = {"name": tool.name, "description": tool.description, "inputSchema": tool.input_schema}
-    if tool.output_schema is not None:
-        shown["outputSchema"] = tool.output_schema
-    hints = {
-        "readOnlyHint": tool.read_only,
-        "destructiveHint": tool.destructive,
-        "idempotentHint": tool.idempotent,
-        "openWorldHint": tool.open_world,
-    }
-    return {**shown, "annotations": hints}
 
 
 def _resident() -> int:

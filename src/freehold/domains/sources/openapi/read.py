@@ -1,6 +1,7 @@
 """Bytes of a document, JSON or YAML, to one checked raw document of OpenAPI 3.0 or 3.1. Fetches nothing."""
 
-from typing import Final, cast
+from collections.abc import Sequence
+from typing import Final, NamedTuple, cast
 
 import msgspec
 
@@ -13,11 +14,28 @@ _JSON_MEND: Final = "Check the file with a JSON parser, or export it again."
 _WANTED: Final = "Give an OpenAPI 3.0 or 3.1 document (JSON or YAML); Swagger 2.0 is converted."
 
 
+class File(NamedTuple):
+    """An overlay as it was read, by the name that sentences about it use."""
+
+    name: str
+    data: bytes
+
+
 def read(data: bytes, *, cap: int = LARGEST) -> Json:
     """The document, Swagger 2.0 converted, or `Refusal("document_invalid")`. `cap` is in bytes."""
-    if len(data) > cap:
-        raise invalid(f"it is larger than {cap} bytes", "Split the document, or leave out what agents do not need.")
-    return _checked(_parsed(_as_utf8(data)))
+    return _checked(_parsed(_as_utf8(data), cap))
+
+
+def read_overlaid(data: bytes, overlays: Sequence[File]) -> tuple[Json, list[tuple[str, str]]]:
+    """The document with these overlays applied in their order, and (where, what) of each action that met nothing."""
+    if not overlays:
+        return read(data), []
+    from freehold.domains.sources.openapi.overlay import Overlay, overlaid
+
+    parsed = [Overlay(each.name, _parsed(_as_utf8(each.data), LARGEST)) for each in overlays]
+    document = _parsed(_as_utf8(data), LARGEST)
+    changed, unmet = overlaid(cast("Json", document), parsed) if isinstance(document, dict) else (document, [])
+    return _checked(changed), unmet
 
 
 def invalid(why: str, mend: str) -> Refusal:
@@ -31,7 +49,9 @@ def _as_utf8(data: bytes) -> bytes:
     return data.removeprefix(b"\xef\xbb\xbf")
 
 
-def _parsed(data: bytes) -> object:
+def _parsed(data: bytes, cap: int) -> object:
+    if len(data) > cap:
+        raise invalid(f"it is larger than {cap} bytes", "Split the document, or leave out what agents do not need.")
     start = data[:4096].lstrip()
     if start.startswith(b"<"):
         raise invalid("it is a web page or XML", "Give the address of the document itself, not of the page that shows it.")

@@ -3,6 +3,8 @@
 import re
 from typing import Final
 
+from freehold.domains.sources.openapi.unseen import visible
+
 _HTML: Final = re.compile(
     r"</?(?:a|b|i|u|p|br|hr|em|li|ol|ul|dl|dt|dd|tt|div|pre|sup|sub|span|code|note|para|strong|table|thead|tbody|tr|td|th|h[1-6]|img"
     r"|blockquote|important|simpara|summary|details)\b[^<>]{0,400}>",
@@ -11,20 +13,6 @@ _HTML: Final = re.compile(
 _LINK: Final = re.compile(r"!?\[([^\[\]]{0,200})\]\([^()\s]{0,800}\)")
 _POINTERS: Final = re.compile(
     r"(?:^|(?<=[.!?] ))(?:For (?:more|further) (?:information|details)|Learn more)\b[^.]{0,400}(?:\.[\"')]?(?= [A-Z]|$)|$)"
-)
-_UNSEEN: Final = dict.fromkeys(
-    [
-        *range(0x20),
-        0x7F,
-        *range(0x80, 0xA0),
-        0xAD,
-        0x200B,
-        0x2060,
-        0xFEFF,
-        *range(0x202A, 0x202F),
-        *range(0x2066, 0x206A),
-        *range(0xE0000, 0xE0080),
-    ]
 )
 _ENDS: Final = (". ", "! ", "? ", "; ")
 _LOOKED_AT: Final = 8
@@ -47,7 +35,7 @@ def plain(prose: str, budget: int) -> str:
     if " more " in short or " further " in short:
         short = " ".join(_POINTERS.sub("", short).split())
     if not (short.isascii() and short.isprintable()):
-        short = short.translate(_UNSEEN)
+        short = visible(short)
     return short if len(short) <= budget // 4 else _cut(short, budget)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Final, Literal, NamedTuple, cast
 
+import msgspec
 from msgspec import Struct
 
 from freehold.core.refusals import Refusal
@@ -10,13 +11,16 @@ from freehold.core.resource import Resource
 from freehold.core.tool import Tool
 from freehold.domains.sources.openapi.allowance import METHODS, allowance
 from freehold.domains.sources.openapi.document import Document, Inexpressible, Json, mapping, sequence, text
+from freehold.domains.sources.openapi.hints import Hints, hints
 from freehold.domains.sources.openapi.inputs import Compiler
 from freehold.domains.sources.openapi.names import Wish, assign, words_of
 from freehold.domains.sources.openapi.operation import Operation
 from freehold.domains.sources.openapi.outputs import Outputs
 from freehold.domains.sources.openapi.payloads import bare, is_json
+from freehold.domains.sources.openapi.poison import reasons
 from freehold.domains.sources.openapi.servers import Origins, origin
 from freehold.domains.sources.openapi.texts import described
+from freehold.domains.sources.openapi.unseen import seen
 from freehold.domains.sources.paging import plan
 
 Access = Literal["read", "write", "destructive"]
@@ -54,6 +58,21 @@ class Trimmed(Struct, frozen=True):
     """Descriptions inside its arguments alone, or also fields; what is left out is accepted all the same."""
 
 
+class Flag(Struct, frozen=True):
+    """A tool whose document deserves a look before agents read it."""
+
+    tool: str
+    why: str
+    """Completes the sentence "it is flagged because ..."."""
+
+
+class Remark(Struct, frozen=True):
+    """Something that was ignored, and that its author would want to know."""
+
+    where: str
+    what: str
+
+
 class Compiled(Struct, frozen=True, kw_only=True):
     """What a document came to, in its own order."""
 
@@ -62,6 +81,8 @@ class Compiled(Struct, frozen=True, kw_only=True):
     base_url: str
     trimmed: tuple[Trimmed, ...] = ()
     """Tools that say less than the document does."""
+    flagged: tuple[Flag, ...] = ()
+    remarks: tuple[Remark, ...] = ()
     resources: tuple[Resource, ...] = ()
     """Operations the operator offers as resources, too."""
 
@@ -99,15 +120,22 @@ def compile_tools(
     if not found:
         raise Refusal("document_invalid", why="it describes no operation", mend="Check that its `paths` are filled in.")
     work = _Work(document, origins, source, scopes, budget)
-    tools: list[Tool] = []
-    skipped: list[Skip] = []
-    for each, name in zip(found, assign(_wish(document, each) for each in found), strict=True):
-        made = work.attempt(each, name)
-        if isinstance(made, Skip):
-            skipped.append(made)
-        else:
-            tools.append(made)
-    return Compiled(tools=tuple(tools), skipped=tuple(skipped), trimmed=tuple(work.trimmed), base_url=origins.base)
+    said = [work.hints(each) for each in found]
+    wishes = (_wish(document, each, "" if isinstance(one, Skip) else one.name) for each, one in zip(found, said, strict=True))
+    made = [work.attempt(each, name, one) for each, name, one in zip(found, assign(wishes), said, strict=True)]
+    return Compiled(
+        tools=tuple(each for each in made if isinstance(each, Tool)),
+        skipped=tuple(each for each in made if isinstance(each, Skip)),
+        trimmed=tuple(work.trimmed),
+        flagged=tuple(work.flagged),
+        remarks=(*work.remarks, *_webhooks(raw)),
+        base_url=origins.base,
+    )
+
+
+def _webhooks(raw: Json) -> Iterator[Remark]:
+    if count := len(mapping(raw.get("webhooks"))):
+        yield Remark("webhooks", f"{count} of them are no tools: they are requests the API sends")
 
 
 def _operations(document: Document) -> Iterator[_Found]:
@@ -123,10 +151,10 @@ def _operations(document: Document) -> Iterator[_Found]:
                 yield _Found(method, path, item, cast("Json", operation))
 
 
-def _wish(document: Document, found: _Found) -> Wish:
+def _wish(document: Document, found: _Found, given: str) -> Wish:
     identifier = text(found.operation.get("operationId"))
     many = not identifier and _answer(document, found.operation)[1].get("type") == "array"
-    return Wish(found.method, found.path, identifier, many)
+    return Wish(found.method, found.path, identifier, many, given)
 
 
 def _answer(document: Document, operation: Json) -> tuple[Json, Json]:
@@ -151,21 +179,39 @@ class _Work:
         self._source = source
         self._scopes = scopes
         self.trimmed: list[Trimmed] = []
+        self.flagged: list[Flag] = []
+        self.remarks: list[Remark] = []
         self._prose = allowance(document.raw).tool
         self._outputs = Outputs(document)
         self._inputs = Compiler(document, budget=int(budget * _SCHEMA_SHARE))
 
-    def attempt(self, found: _Found, name: str) -> Tool | Skip:
+    def hints(self, found: _Found) -> Hints | Skip:
         try:
-            return self._tool(found, name)
+            return hints(found.item, found.operation, lambda what: self.remarks.append(Remark(found.label, what)))
+        except Inexpressible as fault:
+            return Skip(found.label, str(fault))
+
+    def attempt(self, found: _Found, name: str, said: Hints | Skip) -> Tool | Skip:
+        if isinstance(said, Skip):
+            return said
+        if said.name not in ("", name):
+            self.remarks.append(Remark(found.label, f"x-freehold-name {said.name} is another operation's; this one is called {name}"))
+        try:
+            tool = self._tool(found, name, said)
         except Inexpressible as fault:
             return Skip(found.label, str(fault))
         except RecursionError:
             return Skip(found.label, "its schema is nested too deeply")
         except (AttributeError, KeyError, TypeError, ValueError):  # the promise above, kept also for shapes nobody thought of
             return Skip(found.label, "it is malformed")
+        self._look(found, tool)
+        return tool
 
-    def _tool(self, found: _Found, name: str) -> Tool:
+    def _look(self, found: _Found, tool: Tool) -> None:
+        written = msgspec.json.encode([found.operation, found.item.get("parameters"), tool.description, tool.input_schema])
+        self.flagged += [Flag(tool.name, why) for why in reasons(written.decode("utf-8", "replace"))]
+
+    def _tool(self, found: _Found, name: str, said: Hints) -> Tool:
         if found.method == "trace":
             raise Inexpressible("TRACE would show the agent the credentials Freehold sends")
         prefix = self._origins.prefix(found.operation, found.item)
@@ -176,14 +222,15 @@ class _Work:
             self.trimmed.append(Trimmed(name, "fields" if inputs.cut else "prose"))
         return Tool(
             name=name,
-            description=_description(found, self._prose, cut=inputs.cut),
-            input_schema=inputs.schema,
+            description=_description(found, said.description, self._prose, cut=inputs.cut),
+            input_schema=seen(inputs.schema),
             output_schema=self._outputs.schema(answer) if answer else None,
             source=self._source,
             read_only=access == "read",
             destructive=access == "destructive",
             idempotent=found.method in {"put", "delete"} or access == "read",
-            scopes=self._scopes[access],
+            cost=said.cost,
+            scopes=self._scopes[access] if said.scopes is None else said.scopes,
             audience=origin(prefix),
             tags=tuple(tag for tag in sequence(found.operation.get("tags")) if isinstance(tag, str)),
             paging=plan(inputs.schema, inputs.sent),
@@ -209,9 +256,9 @@ def _access(found: _Found) -> Access:
     return "destructive" if found.method == "delete" else "write"
 
 
-def _description(found: _Found, most: int, *, cut: bool) -> str:
+def _description(found: _Found, given: str, most: int, *, cut: bool) -> str:
     operation = found.operation
-    spoken = described(text(operation.get("summary")), text(operation.get("description")), most) or f"{found.label}."
+    spoken = given or described(text(operation.get("summary")), text(operation.get("description")), most) or f"{found.label}."
     if operation.get("deprecated") is True:
         spoken = f"Deprecated. {spoken}"
     return f"{spoken} {_CUT}" if cut else spoken

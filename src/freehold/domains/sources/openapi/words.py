@@ -171,6 +171,24 @@ def nullable(schema: Json) -> Json:
     return schema
 
 
+def never_null(schema: Json) -> Json:
+    """The same schema, no longer true of null nor offering empty text: for a part of a path, which neither can be."""
+    made = dict(schema)
+    kinds = made.get("type")
+    named = [kind for kind in cast("list[str]", kinds if isinstance(kinds, list) else [kinds] if kinds else []) if kind != "null"]
+    if "enum" in made:
+        made["enum"] = [each for each in made["enum"] if each is not None and each != ""] or made["enum"]
+    for word in made.keys() & {"anyOf", "oneOf"}:
+        made[word] = [never_null(cast("Json", each)) if isinstance(each, dict) else each for each in made[word] if each != {"type": "null"}]
+    if named:
+        made["type"] = named[0] if len(named) == 1 else named
+    elif made.keys() & {"$ref", "allOf", "anyOf", "oneOf", "not", "items", "properties"}:
+        return {"allOf": [made], "not": {"type": "null"}} if "not" in made else {**made, "not": {"type": "null"}}
+    elif not made.keys() & {"enum", "const"}:
+        made["type"] = ["string", "number", "boolean"]
+    return made
+
+
 def exclusive(raw: Json, schema: Json) -> None:
     """Bounds of 3.0 (`exclusiveMinimum: true` beside `minimum`) and of 3.1 (a number) become numbers."""
     for word, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
