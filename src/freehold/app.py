@@ -12,12 +12,12 @@ from typing import Any, Final
 
 from freehold import plugs
 from freehold.administration import Administration
+from freehold.arranging import Arranging
 from freehold.core.plan import Plan
 from freehold.core.principal import Principal
+from freehold.curation import Curation
 from freehold.domains.calls.observed import Observed
 from freehold.domains.calls.run import Calls
-from freehold.domains.catalog.cursors import Cursors
-from freehold.domains.catalog.resolve import Catalog
 from freehold.domains.guard.step import Guard
 from freehold.domains.ledger.book import Book
 from freehold.domains.ledger.writer import Ledger
@@ -113,6 +113,7 @@ class Application:
         self._tools()
         self._corridor()
         self.doors = self._doors(local, listens=listens)
+        self.arranging.watch(self.doors.streams.catalog_changed)
         self.asgi = Asgi(self.doors.routes, sockets=self.doors.sockets, running=self.running, start=self._start)
         self._ready = False
         self._renewing: asyncio.Task[None] | None = None
@@ -147,7 +148,10 @@ class Application:
     def _tools(self) -> None:
         settings = self.settings
         self.sources = Sources()
-        self.catalog = Catalog(Cursors(self.seal), page_size=settings.page_size)
+        self.arranging = Arranging(
+            self.db, self.changes, self.seal, self.clock, folder=settings.folder, page_size=settings.page_size, new=settings.pin_new
+        )
+        self.catalog = self.arranging.catalog
         self.documents = Documents(self.db, self.outbound, self.changes, self.clock)
         loader = Loader(self.documents, self.outbound, seconds=settings.call_seconds, cap=settings.upstream_cap)
         self.roster = Roster(
@@ -157,14 +161,14 @@ class Application:
             functions=self.functions,
             apis=self.apis,
             offer=self._offer,
+            imported=self.arranging.pins.imported,
             cap=settings.upstream_cap,
             folder=settings.folder,
         )
 
     def _offer(self, sources: Sequence[Source]) -> None:
         self.sources.replace(sources)
-        self.catalog.replace(sources)
-        self.doors.streams.catalog_changed()
+        self.arranging.offer(sources)
 
     def _corridor(self) -> None:
         settings = self.settings
@@ -208,6 +212,10 @@ class Application:
             clock=self.clock,
             plans=tuple(plans),
             default_plan=settings.default_plan,
+        )
+
+        self.curation = Curation(
+            self.arranging, tenant=self.administration.tenant, recorder=self.ledger, clock=self.clock, plans=tuple(plans)
         )
 
     def _doors(self, local: Principal | None, *, listens: bool) -> Doors:
@@ -266,7 +274,7 @@ class Application:
             waiting = "ok, none yet: the first start makes it"
             said["database"] = waiting if self._migrates else "There is no database yet. Run `freehold migrate`."
         else:
-            checks = {"database": self.db.check, "schema": self._check_schema, "master key": self._check_key}
+            checks = {"database": self.db.check, "schema": partial(migrate.require_current, self.db), "master key": self._check_key}
             said |= {name: await explain(check) for name, check in checks.items()}
         said["state"] = await explain(self.state.check)
         said |= {f"source {name}": await explain(partial(self.roster.check, name)) for name in self.settings.sources}
@@ -278,6 +286,7 @@ class Application:
             return
         try:
             await self._open()
+            await self.arranging.heed()
             await self.roster.load()
             await self.state.check()
             self.changes.watch(self._changed)
@@ -301,7 +310,7 @@ class Application:
             private_folder(settings.data)
         if self._migrates:
             await migrate.migrate(settings.database)
-        await self._check_schema()
+        await migrate.require_current(self.db)
         await self._check_key()
         await self.ledger.start()
 
@@ -323,6 +332,7 @@ class Application:
             self._renewing.cancel()
             await asyncio.gather(self._renewing, return_exceptions=True)  # it may hold a connection, which must be given back first
         await self.changes.close()
+        await self.arranging.close()
         await self.roster.close()
         await self._close()
 
@@ -342,9 +352,6 @@ class Application:
     def _migrates(self) -> bool:
         asked = self.settings.migrate_on_start
         return self.db.dialect == "sqlite" if asked is None else asked
-
-    async def _check_schema(self) -> None:
-        await migrate.require_current(self.db)
 
     async def _check_key(self) -> None:
         await check_master_key(self.db, self.seal, kept_at=None if self.settings.master_key.get_secret_value() else self.settings.key_file)
@@ -368,6 +375,7 @@ class Application:
         self.resource.forget()
         self.signing_keys.forget()
         self.roster.follow()
+        self.arranging.follow()
 
 
 def _trusted(one: IssuerSettings) -> TrustedIssuer:

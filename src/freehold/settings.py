@@ -129,6 +129,8 @@ class Settings(_Frozen):
     """Calls one source may have in flight; one tenant may hold half of them."""
     page_size: Annotated[int, Field(ge=1)] = 1_000
     """Tools on one page of tools/list."""
+    pin_new: Literal["approve", "allow"] = "approve"
+    """What becomes of a tool that a connected server did not have when it was imported: a person approves it first, or it is offered."""
     boundary: bool = True
     """Put a tool's text between lines that mark it as data."""
     ledger_durability: Literal["process", "power"] = "process"

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from freehold.cli import fixture, keys, ledger, sources, tenants, tokens
+from freehold.cli import editing, fixture, keys, ledger, sources, tenants, tokens
 from freehold.cli.asking import Config, Json, printable, run, source_name
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app.add_typer(tenants.app, name="tenant")
 app.add_typer(keys.app, name="key")
 app.add_typer(tokens.app, name="token")
 app.add_typer(sources.app, name="source")
+app.add_typer(editing.app, name="catalog")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(fixture.app, name="fixture")
 

@@ -1,6 +1,7 @@
 """The catalog: what all sources offer, and each caller's view of it.
 
-A view depends only on scopes and `allowed_tools`, so callers who may see the same share one."""
+A view depends only on scopes, `allowed_tools` and, where something asks for them, plan and roles.
+Callers who may see the same share one."""
 
 import hashlib
 from collections.abc import Hashable, Mapping, Sequence
@@ -26,6 +27,10 @@ _TENANTS: Final = 20_000
 """Tenants whose edition is known without asking the arrangements."""
 _EDITIONS: Final = 64
 """Editions kept beside the one without arrangements; beyond that the oldest go and are worked out again when somebody looks."""
+
+
+_Rights = tuple[str, frozenset[str], frozenset[str] | None, str, frozenset[str]]
+"""What a view depends on: the edition's version, scopes, tools, plan and roles of whoever looks."""
 
 
 class Page(Struct, frozen=True):
@@ -93,7 +98,7 @@ class Catalog:
         """Ask the arrangements again, for every tenant; the sources stay."""
         self._editions: dict[Hashable, Edition] = {}
         self._by_tenant: dict[str, Edition] = {}
-        self._views: dict[tuple[str, frozenset[str], frozenset[str] | None], _View] = {}
+        self._views: dict[_Rights, _View] = {}
         self._viewed = 0
 
     def edition(self, tenant: str) -> Edition:
@@ -134,10 +139,9 @@ class Catalog:
     # one of them
 
     def find(self, principal: Principal, name: str) -> Tool | None:
-        """The named tool unless `allowed_tools` hides it; scopes are the caller's to check."""
-        if principal.tools is not None and name not in principal.tools:
-            return None
-        return self.edition(principal.tenant).tools.get(name)
+        """The named tool unless `allowed_tools`, plan or roles hide it; scopes are the caller's to check."""
+        found = self.edition(principal.tenant).tools.get(name)
+        return None if found is None or _hidden(found, principal) else found
 
     def mirrored(self, principal: Principal, name: str) -> tuple[Mirrored, ...]:
         """What calls of the named tool must repeat in headers: nothing, for nearly all."""
@@ -177,9 +181,10 @@ class Catalog:
         return self._view(principal).shown
 
     def _view(self, principal: Principal) -> _View:
-        """Kept by the scopes that something asks for: others make no difference, and a token may carry any number of them."""
+        """Kept by the scopes, plan and roles that something asks for: others make no difference, and a token may carry many."""
         seen = self.edition(principal.tenant)
-        key = (seen.version, principal.scopes & seen.asked, principal.tools)
+        plan = principal.plan if seen.planned else ""
+        key = (seen.version, principal.scopes & seen.asked, principal.tools, plan, principal.roles & seen.roles)
         view = self._views.get(key)
         if view is None:
             view = self._views[key] = self._seen(seen, principal)
@@ -210,7 +215,11 @@ def _make_room(kept: dict[Any, Any], most: int) -> None:
 
 
 def _hidden(tool: Tool, principal: Principal) -> bool:
-    return principal.tools is not None and tool.name not in principal.tools
+    return (
+        (principal.tools is not None and tool.name not in principal.tools)
+        or bool(tool.plans and principal.plan not in tool.plans)
+        or bool(tool.roles and not tool.roles & principal.roles)
+    )
 
 
 def _visible(tool: Tool, principal: Principal) -> bool:

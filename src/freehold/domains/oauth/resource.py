@@ -159,6 +159,7 @@ class Resource:
             credential=grant.credential,
             scopes=grant.scopes,
             tools=grant.tools,
+            roles=grant.roles,
             data_scope=grant.data_scope,
             plan=grant.tier if grant.tier in self._plans else plan,
             expires_at=grant.expires_at,
