@@ -222,6 +222,7 @@ class Application:
         rooms = Rooms(
             calls=self.calls,
             catalog=self.catalog,
+            curation=self.curation,
             resource=self.resource,
             signing_keys=self.signing_keys,
             state=self.state,

@@ -5,15 +5,14 @@ The sibling of `administration.py`; needs the sources to be loaded, for edits sp
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol
 
-from msgspec import Struct
-
 from freehold.administration import operator
 from freehold.arranging import Arranging
 from freehold.core.deed import Deed
 from freehold.core.refusals import Refusal
 from freehold.domains.catalog.definitions import digest
-from freehold.domains.catalog.edits import Edit, Edited
+from freehold.domains.catalog.edits import Edit
 from freehold.domains.catalog.pins import Pending
+from freehold.domains.catalog.report import Seen
 from freehold.domains.oauth.claims import check_scopes
 from freehold.kit.clock import Clock
 
@@ -27,15 +26,6 @@ class Recorder(Protocol):
     async def deed(self, deed: Deed) -> None:
         """Return once the deed is committed."""
         ...
-
-
-class Seen(Struct, frozen=True, kw_only=True):
-    """A tool of one tenant's catalog, and why it is as it is."""
-
-    edited: Edited
-    source: str
-    digest: str
-    """SHA-256 of its definition as its source has it."""
 
 
 class Curation:

@@ -12,9 +12,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from freehold.app import Application
-    from freehold.curation import Seen
-    from freehold.domains.catalog.edits import Edit
     from freehold.domains.catalog.pins import Pending
+    from freehold.domains.catalog.report import Seen
 
 app = typer.Typer(help="What each customer's agents see: edit, reset, show, pending, approve.", no_args_is_help=True)
 
@@ -56,6 +55,7 @@ def edit(  # noqa: PLR0913  an option each
 ) -> None:
     """Change what a tool is to agents. What is not named stays as an earlier edit of the same tool or pattern said."""
     from freehold.domains.catalog.edits import Edit
+    from freehold.domains.catalog.report import of_edit
 
     asked = Edit(
         pattern=tool,
@@ -70,7 +70,7 @@ def edit(  # noqa: PLR0913  an option each
 
     async def act() -> None:
         async with _loaded(config) as application:
-            one({"tenant": tenant or "all", **_said(await application.curation.edit(asked, tenant=tenant))}, as_json=as_json)
+            one({"tenant": tenant or "all", **of_edit(await application.curation.edit(asked, tenant=tenant))}, as_json=as_json)
 
     run(act())
 
@@ -135,29 +135,18 @@ def _set(names: list[str] | None) -> frozenset[str] | None:
     return None if names is None else frozenset(names)
 
 
-def _said(made: "Edit") -> dict[str, Any]:
-    import msgspec
-
-    return {"tool": made.pattern, **{change: msgspec.to_builtins(getattr(made, change), order="sorted") for change in made.changes}}
-
-
 def _shown(seen: "Seen", *, as_json: bool) -> dict[str, Any]:
-    tool = seen.edited.tool
-    edits = [{"origin": told.origin, **_said(told.edit)} for told in seen.edited.by]
-    row: dict[str, Any] = {
-        "tool": tool.name,
-        "state": "quarantined" if tool.quarantined else "offered" if seen.edited.offered else "disabled",
-        "source": seen.source,
-        "scopes": sorted(tool.scopes),
-        "plans": sorted(tool.plans) or None,
-        "roles": sorted(tool.roles) or None,
-    }
+    from freehold.domains.catalog.report import of_tool
+
+    row = of_tool(seen)
     if as_json:
-        return {**row, "was": seen.edited.was, "title": tool.title, "description": tool.description, "edits": edits, "digest": seen.digest}
-    return {**row, "edited by": [f"{each['origin']}:{each['tool']}" for each in edits] or None, "digest": seen.digest[:12]}
+        return row
+    kept = {member: row[member] or None for member in ("tool", "state", "source", "scopes", "plans", "roles")}
+    return {**kept, "edited by": [f"{each['origin']}:{each['tool']}" for each in row["edits"]] or None, "digest": seen.digest[:12]}
 
 
 def _waiting(waiting: "Pending", *, as_json: bool) -> dict[str, Any]:
-    row = {"tool": waiting.tool, "source": waiting.source, "why": waiting.why, "remark": waiting.remark, "digest": waiting.digest}
-    said = "\n".join(f"{member}: {text}" for member, text in waiting.difference.items())
-    return {**row, "difference": waiting.difference if as_json else said}
+    from freehold.domains.catalog.report import of_pending
+
+    row = of_pending(waiting)
+    return row if as_json else {**row, "difference": "\n".join(f"{member}: {text}" for member, text in waiting.difference.items())}

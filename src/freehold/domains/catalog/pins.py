@@ -123,7 +123,7 @@ class Pins:
         """Why the tool is not as its source has it; None when it is."""
         found = self._found.get(tool)
         if found is None:
-            return None
+            return None if tool.trusted else "new"
         if found.refused:
             return "lookalike"
         place = (found.source, tool.name)
