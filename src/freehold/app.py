@@ -161,7 +161,7 @@ class Application:
             functions=self.functions,
             apis=self.apis,
             offer=self._offer,
-            imported=self.arranging.pins.imported,
+            imported=self.arranging.imported,
             cap=settings.upstream_cap,
             folder=settings.folder,
         )

@@ -21,6 +21,7 @@ from freehold.kit.clock import Clock
 from freehold.kit.crypto import Seal
 from freehold.kit.db import Database
 from freehold.kit.errors import Misconfigured, Unavailable
+from freehold.kit.turns import Turns
 
 _log = logging.getLogger("freehold.catalog")
 
@@ -40,6 +41,7 @@ class Arranging:
         self.sources: Sequence[Source] = ()
         self._following: asyncio.Task[None] | None = None
         self._heard = False
+        self._reading = Turns()
 
     def watch(self, changed: Callable[[], None]) -> None:
         """Call `changed` when somebody may see other lists than before."""
@@ -52,12 +54,18 @@ class Arranging:
         self.catalog.replace(sources)
         self._tell()
 
+    async def imported(self, sources: Sequence[Source]) -> None:
+        """Before these are offered: what is seen for the first time is approved."""
+        async with self._reading.here:
+            await self.pins.imported(sources)
+
     async def heed(self) -> None:
-        """Read edits and approvals again."""
-        kept = await store.everything(self._db)
-        if any([self.edits.learn(kept.edits), self.pins.learn(kept.approvals)]):
-            self.catalog.rearrange()
-            self._tell()
+        """Read edits and approvals again; one reading after another, so that none brings back what is older."""
+        async with self._reading.here:
+            kept = await store.everything(self._db)
+            if any([self.edits.learn(kept.edits), self.pins.learn(kept.approvals)]):
+                self.catalog.rearrange()
+                self._tell()
 
     def follow(self) -> None:
         """Read again in the background; what is heard of while reading is read afterwards."""

@@ -1,5 +1,6 @@
 """The administrative HTTP API: who may ask, what it does, and that its description is true."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -80,6 +81,15 @@ async def test_edits_are_put_shown_and_taken_back(server: Served) -> None:
     assert problem(await ask(server, "DELETE", EDIT)) == (404, "edit_unknown")
     assert problem(await ask(server, "GET", EDIT)) == (404, "edit_unknown")
     assert await names(server, "acme") == EVERY_TOOL
+
+
+async def test_puts_at_the_same_moment_all_succeed(server: Served) -> None:
+    """The catalog is as one of them said, and there is one edit to take back."""
+    replies = await asyncio.gather(*(ask(server, "PUT", EDIT, {"title": f"Title {number}"}) for number in range(8)))
+    assert [reply.status for reply in replies] == [200] * 8
+    assert (await ask(server, "GET", EDIT)).json["title"] in {reply.json["title"] for reply in replies}
+    assert (await ask(server, "DELETE", EDIT)).status == 200
+    assert problem(await ask(server, "DELETE", EDIT)) == (404, "edit_unknown")
 
 
 async def test_only_the_operators_token_opens_it(server: Served) -> None:

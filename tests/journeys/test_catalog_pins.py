@@ -1,5 +1,6 @@
 """Pins through the front door: what a connected server says reaches agents once a person approved it, and no longer once it changes."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
@@ -146,6 +147,21 @@ async def test_approvals_outlive_a_restart_and_reach_another_replica(settings: S
             assert await names(after) == set()
             assert code(await call(after, "find")) == "definition_changed"
             assert await names(before) == {"find"}, "the replica that still has the approved definition offers it"
+
+
+async def test_replicas_that_import_at_the_same_moment_agree(settings: Settings) -> None:
+    """Whoever was first is right: both know the same definition as approved, whatever each was told by the source."""
+    async with AsyncExitStack() as stack:
+        one, other = await asyncio.gather(
+            stack.enter_async_context(served(settings, functions=[Stranger(find="Find a thing.")])),
+            stack.enter_async_context(served(settings, functions=[Stranger(find="Find another thing.")])),
+        )
+        other.tokens["acme"] = await one.tenant("acme")
+        for server in (one, other):
+            await server.application.arranging.heed()
+        shown = [await names(server) for server in (one, other)]
+        assert sorted(map(len, shown)) == [0, 1]
+        assert "definition_changed" in [code(await call(server, "find")) for server in (one, other)]
 
 
 async def test_an_edit_hides_a_quarantined_tool(server: Served, stranger: Stranger) -> None:

@@ -84,6 +84,8 @@ def test_a_tenants_edit_speaks_of_the_name_the_operator_gave() -> None:
         Edit(pattern="get_*", name="one"),
         Edit(pattern="get_one", name="x" * 65),
         Edit(pattern="get_one", name="größe"),
+        Edit(pattern="get_one", name="Free-Hold_1"),
+        Edit(pattern="get_one", name="search_tools"),
         Edit(pattern="get_one", title="\x1b[31m"),
         Edit(pattern="get_one", description=""),
         Edit(pattern="get_one", roles=frozenset({"two words"})),

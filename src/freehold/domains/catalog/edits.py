@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from freehold.core.refusals import Refusal
 from freehold.core.tool import Tool
+from freehold.domains.catalog.lookalikes import reserved
 
 Origin = Literal["file", "operator", "tenant"]
 """`file`: catalog.toml, the operator's too; a stored edit of the operator wins over it."""
@@ -80,10 +81,8 @@ def checked(edit: Edit) -> Edit:
         )
     if not edit.changes:
         raise _invalid("it changes nothing", "Say what is to be different.")
-    if edit.name is not None and not edit.exact:
-        raise _invalid("a pattern cannot give tools a name", "Name one tool exactly.")
-    if edit.name is not None and not _NAME.fullmatch(edit.name):
-        raise _invalid(f"{edit.name[:70]!r} cannot be a tool's name", "Use 1 to 64 letters, digits, _ and -.")
+    if edit.name is not None:
+        _check_new_name(edit.name, exact=edit.exact)
     if edit.title is not None and (len(edit.title) > _LONGEST_TITLE or not edit.title.isprintable()):
         raise _invalid("the title is too long or cannot be shown", f"Use at most {_LONGEST_TITLE} printable characters.")
     if edit.description is not None and not 0 < len(edit.description) <= _LONGEST_DESCRIPTION:
@@ -91,6 +90,15 @@ def checked(edit: Edit) -> Edit:
     for names in (edit.plans, edit.roles, edit.scopes):
         _check_names(names or ())
     return edit
+
+
+def _check_new_name(name: str, *, exact: bool) -> None:
+    if not exact:
+        raise _invalid("a pattern cannot give tools a name", "Name one tool exactly.")
+    if not _NAME.fullmatch(name):
+        raise _invalid(f"{name[:70]!r} cannot be a tool's name", "Use 1 to 64 letters, digits, _ and -.")
+    if reserved(name):
+        raise _invalid(f"{name} looks like a name Freehold keeps for itself", "Choose another name.")
 
 
 def _check_names(names: Iterable[str]) -> None:

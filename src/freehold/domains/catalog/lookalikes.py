@@ -3,6 +3,8 @@
 import unicodedata
 from typing import Final
 
+RESERVED: Final = frozenset({"search_tools", "describe_tool", "describe_tools", "call_tool"})
+"""Names Freehold keeps for tools of its own, beside whatever begins with `freehold`."""
 LONG: Final = 8
 """Characters from which two names one keystroke apart are worth a remark."""
 
@@ -30,6 +32,12 @@ def skeleton(name: str) -> str:
     for pair, letter in _PAIRS:
         drawn = drawn.replace(pair, letter)
     return drawn
+
+
+def reserved(name: str) -> bool:
+    """Whether it looks like a name Freehold keeps for tools of its own."""
+    drawn = skeleton(name)
+    return drawn.startswith(skeleton("freehold")) or drawn in map(skeleton, RESERVED)
 
 
 def near(one: str, other: str) -> bool:

@@ -15,14 +15,12 @@ from freehold.domains.catalog import store
 from freehold.domains.catalog.definitions import canonical, difference, digest
 from freehold.domains.catalog.editing import Arranged
 from freehold.domains.catalog.edition import Offer
-from freehold.domains.catalog.lookalikes import near, skeleton
+from freehold.domains.catalog.lookalikes import near, reserved, skeleton
 from freehold.domains.catalog.store import Approval
 from freehold.kit.changes import Changes
 from freehold.kit.clock import Clock
 from freehold.kit.db import Database
 
-RESERVED: Final = frozenset({"freehold", "search_tools", "describe_tool", "describe_tools", "call_tool"})
-"""Names Freehold keeps for tools of its own, beside whatever begins with `freehold`."""
 _IMPORTED: Final = ""
 """In place of a tool's name: the source was imported once."""
 _log = logging.getLogger("freehold.catalog")
@@ -91,7 +89,8 @@ class Pins:
             return
         self.learn((await store.everything(self._db)).approvals)
         fresh = [one for source in untrusted for one in self._fresh(source)]
-        if fresh and await self._keep(fresh, tenant=None):
+        if fresh:
+            await self._keep(fresh, tenant=None, first=True)
             self.learn((await store.everything(self._db)).approvals)
 
     def _fresh(self, source: Offer) -> list[Approval]:
@@ -166,14 +165,11 @@ class Pins:
         await self._keep(approvals, tenant=tenant)
         return chosen
 
-    async def _keep(self, approvals: Sequence[Approval], *, tenant: str | None) -> bool:
-        """False when another replica did the same at the same moment: then its word is as good."""
+    async def _keep(self, approvals: Sequence[Approval], *, tenant: str | None, first: bool = False) -> None:
         async with self._db.system(write=True) if tenant is None else self._db.tenant(tenant, write=True) as scope:
-            if not await store.put_approvals(scope, approvals, tenant=tenant, at=self._clock.now()):
-                return False
+            await store.put_approvals(scope, approvals, tenant=tenant, at=self._clock.now(), first=first)
             await self._changes.bump(scope)
         await self._changes.announce()
-        return True
 
 
 def _approval(source: str, tool: Tool) -> Approval:
@@ -195,7 +191,7 @@ def _one(source: str, tool: Tool, names: Mapping[str, tuple[str, str]]) -> _Foun
     drawn = skeleton(tool.name)
     owner, name = names[drawn]
     remark = refused = ""
-    if drawn in {skeleton(one) for one in RESERVED} or drawn.startswith(skeleton("freehold")):
+    if reserved(tool.name):
         refused = f"{tool.name} looks like a name Freehold keeps for itself"
     elif owner != source:
         refused = f"{tool.name} looks like {name} of {owner}"

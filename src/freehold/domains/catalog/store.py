@@ -1,12 +1,12 @@
 """The room's SQL: edits and approvals. A tenant's are written in its own scope; all are read at once, as the system, into memory."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Row, delete, insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Row, Table, delete, select, update
+from sqlalchemy.dialects.postgresql import insert  # SQLite writes its ON CONFLICT the same way
 
 from freehold.domains.catalog.edits import Edit
 from freehold.domains.catalog.tables import catalog_approvals, catalog_edits, tenant_catalog_approvals, tenant_catalog_edits
@@ -50,9 +50,8 @@ async def everything(db: Database) -> Kept:
 async def put_edit(scope: Scope, edit: Edit, *, tenant: str | None, at: float) -> None:
     """Keep an edit in place of the one of the same pattern."""
     table = catalog_edits if tenant is None else tenant_catalog_edits
-    await scope.run(delete(table).where(table.c.pattern == edit.pattern))
     said = msgspec.json.encode(edit, order="deterministic").decode()
-    await scope.run(insert(table).values(pattern=edit.pattern, said=said, at=at))
+    await _put(scope, table, {"pattern": edit.pattern}, {"said": said, "at": at})
 
 
 async def drop_edit(scope: Scope, pattern: str, *, tenant: str | None) -> bool:
@@ -61,16 +60,23 @@ async def drop_edit(scope: Scope, pattern: str, *, tenant: str | None) -> bool:
     return await scope.run(delete(table).where(table.c.pattern == pattern)) == 1
 
 
-async def put_approvals(scope: Scope, approvals: Sequence[Approval], *, tenant: str | None, at: float) -> bool:
-    """Keep approvals in place of earlier ones of the same tools; False when another process did it at this moment."""
+async def put_approvals(scope: Scope, approvals: Sequence[Approval], *, tenant: str | None, at: float, first: bool = False) -> None:
+    """Keep approvals in place of earlier ones of the same tools; with `first`, what another replica approved meanwhile stays."""
     table = catalog_approvals if tenant is None else tenant_catalog_approvals
-    try:
-        for one in approvals:
-            await scope.run(delete(table).where(table.c.source == one.source, table.c.tool == one.tool))
-            await scope.run(insert(table).values(source=one.source, tool=one.tool, digest=one.digest, definition=one.definition, at=at))
-    except IntegrityError:
-        return False
-    return True
+    for one in approvals:
+        key, values = {"source": one.source, "tool": one.tool}, {"digest": one.digest, "definition": one.definition, "at": at}
+        if first:
+            await scope.run(insert(table).values(**key, **values).on_conflict_do_nothing())
+        else:
+            await _put(scope, table, key, values)
+
+
+async def _put(scope: Scope, table: Table, key: Mapping[str, str], values: Mapping[str, Any]) -> None:
+    """In place of the row there is. Who writes the same row at the same moment is waited for, and written over."""
+    change = update(table).where(*(table.c[name] == value for name, value in key.items())).values(**values)
+    if await scope.run(change) or await scope.run(insert(table).values(**key, **values).on_conflict_do_nothing()):
+        return
+    await scope.run(change)
 
 
 def _approval(row: Row[Any], tenant: str | None) -> Approval:
