@@ -101,19 +101,32 @@ class Administration:
         *,
         scopes: Sequence[str] = (),
         tools: Sequence[str] | None = None,
+        roles: Sequence[str] = (),
         data_scope: str = "",
         expires_in: float = 600.0,
     ) -> str:
         """An access token of the embedded issuer, for development and tests."""
         await self.tenant(tenant)
         token = await self._issuer.mint(
-            tenant=tenant, subject=user, client="freehold-cli", scopes=scopes, tools=tools, data_scope=data_scope, seconds=expires_in
+            tenant=tenant,
+            subject=user,
+            client="freehold-cli",
+            scopes=scopes,
+            tools=tools,
+            roles=roles,
+            data_scope=data_scope,
+            seconds=expires_in,
         )
         await self._record(tenant, "token.minted", user)
         return token
 
     async def _record(self, tenant: str, act: str, on: str) -> None:
-        await self._recorder.deed(Deed(tenant=tenant, act=act, on=on, actor=f"cli:{_user()}", at=self._clock.now()))
+        await self._recorder.deed(Deed(tenant=tenant, act=act, on=on, actor=operator(), at=self._clock.now()))
+
+
+def operator() -> str:
+    """Who acts from a command."""
+    return f"cli:{_user()}"
 
 
 def _user() -> str:

@@ -12,13 +12,12 @@ from typing import Any, Final
 
 from freehold import plugs
 from freehold.administration import Administration
+from freehold.arranging import Arranging
 from freehold.core.plan import Plan
 from freehold.core.principal import Principal
+from freehold.curation import Curation
 from freehold.domains.calls.observed import Observed
 from freehold.domains.calls.run import Calls
-from freehold.domains.catalog.budget import Budget
-from freehold.domains.catalog.cursors import Cursors
-from freehold.domains.catalog.resolve import Catalog
 from freehold.domains.catalog.standing import Standing
 from freehold.domains.guard.step import Guard
 from freehold.domains.ledger.book import Book
@@ -55,7 +54,7 @@ from freehold.kit.overdue import Overdue
 from freehold.kit.randomness import Pool
 from freehold.kit.state import State
 from freehold.kit.telemetry import Metrics, OpenTelemetry, Spans, otlp
-from freehold.named import curation, named, trusted
+from freehold.named import named, shortlist, trusted
 from freehold.roster import InProcessApi, Roster
 from freehold.settings import Settings
 from freehold.speaking import Speaking
@@ -117,6 +116,7 @@ class Application:
         self._tools()
         self._corridor()
         self.doors = self._doors(local, listens=listens)
+        self.arranging.watch(self.doors.streams.catalog_changed)
         self.asgi = Asgi(self.doors.routes, sockets=self.doors.sockets, running=self.running, start=self._start)
         self._ready = False
         self._renewing: asyncio.Task[None] | None = None
@@ -151,9 +151,11 @@ class Application:
     def _tools(self) -> None:
         settings = self.settings
         self.sources = Sources()
-        bounded = curation(settings)
-        arrangements = [] if bounded is None else [Budget(bounded)]
-        self.catalog = Catalog(Cursors(self.seal), page_size=settings.page_size, arrangements=arrangements)
+        listed, fresh = shortlist(settings), settings.pin_new
+        self.arranging = Arranging(
+            self.db, self.changes, self.seal, self.clock, listed, folder=settings.folder, page_size=settings.page_size, new=fresh
+        )
+        self.catalog = self.arranging.catalog
         self.standing = Standing(self.catalog)
         self.documents = Documents(self.db, self.outbound, self.changes, self.clock)
         self.upstreams = Upstreams(
@@ -172,6 +174,7 @@ class Application:
             functions=self.functions,
             apis=self.apis,
             offer=self._offer,
+            imported=self.arranging.imported,
             cap=settings.upstream_cap,
             folder=settings.folder,
             upstreams=self.upstreams,
@@ -179,9 +182,8 @@ class Application:
 
     def _offer(self, sources: Sequence[Source]) -> None:
         self.sources.replace([*sources, self.standing])
-        self.catalog.replace(sources)
         self.standing.forget()
-        self.doors.streams.catalog_changed()
+        self.arranging.offer(sources)
 
     def _corridor(self) -> None:
         settings = self.settings
@@ -228,10 +230,15 @@ class Application:
             default_plan=settings.default_plan,
         )
 
+        self.curation = Curation(
+            self.arranging, tenant=self.administration.tenant, recorder=self.ledger, clock=self.clock, plans=tuple(plans)
+        )
+
     def _doors(self, local: Principal | None, *, listens: bool) -> Doors:
         rooms = Rooms(
             calls=self.calls,
             catalog=self.catalog,
+            curation=self.curation,
             resource=self.resource,
             signing_keys=self.signing_keys,
             state=self.state,
@@ -285,7 +292,7 @@ class Application:
             waiting = "ok, none yet: the first start makes it"
             said["database"] = waiting if self._migrates else "There is no database yet. Run `freehold migrate`."
         else:
-            checks = {"database": self.db.check, "schema": self._check_schema, "master key": self._check_key}
+            checks = {"database": self.db.check, "schema": partial(migrate.require_current, self.db), "master key": self._check_key}
             said |= {name: await explain(check) for name, check in checks.items()}
         said["state"] = await explain(self.state.check)
         said |= {f"source {name}": await explain(partial(self.roster.check, name)) for name in self.settings.sources}
@@ -297,6 +304,7 @@ class Application:
             return
         try:
             await self._open()
+            await self.arranging.heed()
             await self.roster.load()
             await self.state.check()
             self.changes.watch(self._changed)
@@ -321,7 +329,7 @@ class Application:
             private_folder(settings.data)
         if self._migrates:
             await migrate.migrate(settings.database)
-        await self._check_schema()
+        await migrate.require_current(self.db)
         await self._check_key()
         await self.ledger.start()
 
@@ -343,6 +351,7 @@ class Application:
             self._renewing.cancel()
             await asyncio.gather(self._renewing, return_exceptions=True)  # it may hold a connection, which must be given back first
         await self.changes.close()
+        await self.arranging.close()
         await self.roster.close()
         await self._close()
 
@@ -363,9 +372,6 @@ class Application:
     def _migrates(self) -> bool:
         asked = self.settings.migrate_on_start
         return self.db.dialect == "sqlite" if asked is None else asked
-
-    async def _check_schema(self) -> None:
-        await migrate.require_current(self.db)
 
     async def _check_key(self) -> None:
         await check_master_key(self.db, self.seal, kept_at=None if self.settings.master_key.get_secret_value() else self.settings.key_file)
@@ -389,3 +395,4 @@ class Application:
         self.resource.forget()
         self.signing_keys.forget()
         self.roster.follow()
+        self.arranging.follow()

@@ -27,6 +27,10 @@ from freehold.kit.telemetry import Metrics
 from freehold.protocol.description import DESCRIPTION, FOR_MODELS, REGISTRY_ENTRY, About
 from freehold.protocol.methods import Results
 from freehold.settings import LOOPBACK, Settings
+from freehold.web.answers import Answers
+from freehold.web.api import door as api
+from freehold.web.api.catalog import CatalogApi
+from freehold.web.api.catalog import Curation as CatalogAdministration
 from freehold.web.bus import Bus
 from freehold.web.calling import Calling
 from freehold.web.channels import Ways
@@ -53,6 +57,7 @@ class Rooms(Struct, frozen=True, kw_only=True):
 
     calls: Calls
     catalog: Catalog
+    curation: CatalogAdministration
     resource: Resource
     signing_keys: SigningKeys
     state: State
@@ -197,6 +202,7 @@ class Doors:
             upstreams=rooms.upstreams,
         )
         return {
+            **self._api,
             "/mcp": mcp,
             "/.well-known/oauth-protected-resource": well_known.protected_resource,
             "/.well-known/oauth-protected-resource/mcp": well_known.protected_resource,
@@ -209,6 +215,14 @@ class Doors:
             "/health": ops.health,
             "/metrics": ops.metrics,
         }
+
+    @property
+    def _api(self) -> dict[str, Any]:
+        """The administrative API, where there is a secret for it."""
+        rooms, token = self._rooms, self._settings.api_token.get_secret_value()
+        answer = Answers(self.results, modern=True).tool
+        catalog = CatalogApi(rooms.curation, rooms.catalog, rooms.calls, plan=rooms.resource.plan, now=rooms.clock.now, answer=answer)
+        return {api.PREFIX: api.ApiDoor(catalog.routes, edges=self._edges, token=token)} if token else {}
 
     def open(self) -> None:
         """Listen to what other replicas say."""

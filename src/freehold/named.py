@@ -1,6 +1,6 @@
 """What the settings name, as the rooms know it: sources, issuers and the catalog. Part of the roof, for settings go no further."""
 
-from freehold.domains.catalog.budget import Curation
+from freehold.domains.catalog.budget import Shortlist
 from freehold.domains.oauth.jwks import TrustedIssuer
 from freehold.domains.sources.load import GraphQlSpec, OpenApiSpec
 from freehold.domains.sources.upstream.upstreams import UpstreamSpec
@@ -15,11 +15,11 @@ def trusted(one: IssuerSettings) -> TrustedIssuer:
     )
 
 
-def curation(settings: Settings) -> Curation | None:
+def shortlist(settings: Settings) -> Shortlist | None:
     """How long the list may be and what comes first in it; None when it is not bounded."""
     if settings.catalog_tokens is None:
         return None
-    return Curation(
+    return Shortlist(
         tokens=settings.catalog_tokens,
         first=settings.catalog_first,
         tags=frozenset(settings.catalog_tags),

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -73,7 +73,7 @@ class KnownSource(Struct, frozen=True):
 class Roster:
     """Loads all sources together: either every one is built, or what was offered before stays."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  parts of its own, each by its name
         self,
         loader: Loader,
         documents: Documents,
@@ -85,8 +85,9 @@ class Roster:
         cap: int,
         folder: Path | None = None,
         upstreams: Upstreams | None = None,
+        imported: Callable[[Sequence[Source]], Awaitable[None]] | None = None,
     ) -> None:
-        """`offer` takes the sources once they are built; `cap` bounds an in-process application's document.
+        """`imported` sees them first; `cap` bounds an in-process application's document.
 
         Modules of Python sources are looked for in `folder` too, after every other place.
         """
@@ -96,6 +97,7 @@ class Roster:
         self._functions = functions
         self._apis = apis
         self._offer = offer
+        self._before = imported
         self._cap = cap
         self._upstreams = upstreams
         self._folder = "" if folder is None else str(folder)
@@ -118,6 +120,8 @@ class Roster:
                 source, digests[spec.name] = await self._loader.load(spec)
                 built.append(source)
         _check_names(built)
+        if self._before is not None:
+            await self._before(built)
         self._sources, self._digests = tuple(built), digests
         self._offer(self._sources)
 

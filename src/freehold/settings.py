@@ -22,6 +22,7 @@ _SHORTEST_SECRET: Final = 16
 _HEADER: Final = re.compile(r"(?i)(?!(?:host|content-length|content-type|accept|connection|transfer-encoding|mcp-.*)$)[a-z0-9-]{1,64}")
 """Of a source's own headers: those of the connection and of the protocol are not the operator's."""
 _HEADER_VALUE: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
+_SHORTEST_API_TOKEN: Final = 32
 _NOT_SETTINGS: Final = frozenset({"FREEHOLD_CONFIG", "FREEHOLD_TEST_POSTGRES", "FREEHOLD_TEST_REDIS"})
 """Variables with our prefix that mean something elsewhere."""
 
@@ -155,10 +156,14 @@ class Settings(_Frozen):
     """Areas of the API (tags of its document) whose tools may be listed when catalog_tokens bounds the list; empty means all."""
     catalog_kinds: tuple[Literal["reads", "writes", "destroys"], ...] = ()
     """Kinds of tools that may be listed when catalog_tokens bounds the list; empty means all. The others are found by searching."""
+    pin_new: Literal["approve", "allow"] = "approve"
+    """What becomes of a tool that a connected server did not have when it was imported: a person approves it first, or it is offered."""
     boundary: bool = True
     """Put a tool's text between lines that mark it as data."""
     ledger_durability: Literal["process", "power"] = "process"
     """What an acknowledged call survives on SQLite: the process being killed, or the power failing (slower)."""
+    api_token: SecretStr = SecretStr("")
+    """Bearer token for the administrative HTTP API under /api/v1, at least 32 characters; empty means there is no such API."""
     metrics_token: SecretStr = SecretStr("")
     """Bearer token for /metrics; empty means only callers on this machine may read it."""
     otlp_endpoint: str = ""
@@ -289,6 +294,9 @@ def unsafe(settings: Settings) -> list[str]:
     for name, issuer in settings.issuers.items():
         if urlsplit(issuer.issuer).scheme != "https" and urlsplit(issuer.issuer).hostname not in LOOPBACK:
             said.append(f"issuers.{name}.issuer must be an https address. Tokens from a plain http issuer can be forged on the way.")
+    api_token = settings.api_token.get_secret_value()
+    if api_token and (len(api_token) < _SHORTEST_API_TOKEN or not api_token.isascii() or not api_token.isprintable() or " " in api_token):
+        said.append("api_token must be at least 32 printable ASCII characters without spaces. Make one with `openssl rand -hex 32`.")
     if settings.metrics_token.get_secret_value() and len(settings.metrics_token.get_secret_value()) < _SHORTEST_SECRET:
         said.append("metrics_token is too short to be a secret. Use at least 16 characters.")
     return said

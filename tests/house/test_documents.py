@@ -27,14 +27,12 @@ def test_every_command_is_documented() -> None:
     assert documented == set(_commands())
 
 
-def _commands() -> list[str]:
-    found = [str(command.name or getattr(command.callback, "__name__", "")) for command in app.registered_commands]
-    for group in app.registered_groups:
-        assert isinstance(group.typer_instance, typer.Typer)
-        found += [
-            f"{group.name} {command.name or getattr(command.callback, '__name__', '')}"
-            for command in group.typer_instance.registered_commands
-        ]
+def _commands(group: typer.Typer = app, name: str = "") -> list[str]:
+    """Every command by its words; a group without a name of its own adds to the one it is in."""
+    found = [f"{name} {command.name or getattr(command.callback, '__name__', '')}".strip() for command in group.registered_commands]
+    for inner in group.registered_groups:
+        assert isinstance(inner.typer_instance, typer.Typer)
+        found += _commands(inner.typer_instance, inner.name if isinstance(inner.name, str) else name)
     return found
 
 
@@ -42,7 +40,13 @@ def test_every_refusal_has_a_look_or_belongs_to_the_command_line() -> None:
     """The wire's table names only codes there are; what it leaves out is raised for operators' commands only."""
     assert set(LOOKS) <= set(REFUSALS)
     operators = {"tenant_unknown", "tenant_exists", "tenant_id_invalid", "key_unknown", "plan_unknown", "scope_invalid"}
-    assert set(REFUSALS) - set(LOOKS) == operators | {"document_invalid", "source_unknown"}
+    assert set(REFUSALS) - set(LOOKS) == operators | {
+        "document_invalid",
+        "source_unknown",
+        "edit_invalid",
+        "edit_unknown",
+        "nothing_pending",
+    }
 
 
 def test_refusals_are_sentences() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from freehold.core.tool import BYTES_PER_TOKEN
-from freehold.domains.catalog.budget import LEAST, Budget, Curation, area, chosen, in_brief
+from freehold.domains.catalog.budget import LEAST, Budget, Shortlist, area, chosen, in_brief
 from freehold.domains.catalog.cursors import Cursors
 from freehold.domains.catalog.resolve import Catalog
 from freehold.domains.catalog.standing import CALL, DESCRIBE, SEARCH
@@ -19,9 +19,9 @@ TOOLS = long_tools()
 STANDING = {SEARCH, DESCRIBE, CALL}
 
 
-def within(curation: Curation, *offers: Offered) -> Catalog:
+def within(shortlist: Shortlist, *offers: Offered) -> Catalog:
     """A catalog whose list is bounded."""
-    made = Catalog(Cursors(Seal(KEY)), page_size=10_000, arrangements=[Budget(curation)])
+    made = Catalog(Cursors(Seal(KEY)), page_size=10_000, arrangements=[Budget(shortlist)])
     made.replace(offers)
     return made
 
@@ -35,7 +35,7 @@ def names(made: Catalog) -> list[str]:
 @given(st.integers(LEAST, 40_000))
 def test_a_budget_is_always_met(tokens: int) -> None:
     """Whatever the budget, the list takes no more, and every tool is found by its name, listed or not."""
-    made = within(Curation(tokens=tokens), Offered("api", TOOLS))
+    made = within(Shortlist(tokens=tokens), Offered("api", TOOLS))
     assert len(made.page(principal(), "tools", None).items) + len('{"tools":}') <= tokens * BYTES_PER_TOKEN
     assert all(made.find(principal(), one.name) is not None for one in TOOLS)
     shown = names(made)
@@ -45,16 +45,16 @@ def test_a_budget_is_always_met(tokens: int) -> None:
 
 def test_what_fits_is_left_as_it_is() -> None:
     """A catalog within its budget is listed whole, without the three tools."""
-    made = within(Curation(tokens=1_000), Offered("api", TOOLS[:3]))
+    made = within(Shortlist(tokens=1_000), Offered("api", TOOLS[:3]))
     assert names(made) == [one.name for one in TOOLS[:3]]
     assert made.find(principal(), SEARCH) is None
 
 
 def test_the_same_tools_are_listed_every_time() -> None:
     """The choice depends on the tools alone, not on their order in the document."""
-    curation = Curation(tokens=3_000)
-    forth = chosen([Offered("api", TOOLS)], curation)
-    back = chosen([Offered("api", TOOLS[::-1])], curation)
+    shortlist = Shortlist(tokens=3_000)
+    forth = chosen([Offered("api", TOOLS)], shortlist)
+    back = chosen([Offered("api", TOOLS[::-1])], shortlist)
     assert forth is not None
     assert back is not None
     assert {one.name for one in forth} == {one.name for one in back}
@@ -62,7 +62,7 @@ def test_the_same_tools_are_listed_every_time() -> None:
 
 def test_every_area_has_a_tool_before_any_has_two_rare_ones() -> None:
     """With room for a third of the tools, all areas are in the list, each with its listing first, and nothing destructive."""
-    found = chosen([Offered("api", TOOLS)], Curation(tokens=5_000))
+    found = chosen([Offered("api", TOOLS)], Shortlist(tokens=5_000))
     assert found is not None
     assert {area(one) for one in found} == set(THINGS)
     assert not any(one.destructive for one in found)
@@ -70,11 +70,11 @@ def test_every_area_has_a_tool_before_any_has_two_rare_ones() -> None:
 
 def test_what_is_named_used_or_of_a_tag_comes_first() -> None:
     """Names, then calls, decide before anything else; tags and kinds narrow the list, never what can be called."""
-    curation = Curation(tokens=1_500, first=("delete_route",), usage={"delete_coupon": 7, "get_driver": 9})
-    found = chosen([Offered("api", TOOLS)], curation)
+    shortlist = Shortlist(tokens=1_500, first=("delete_route",), usage={"delete_coupon": 7, "get_driver": 9})
+    found = chosen([Offered("api", TOOLS)], shortlist)
     assert found is not None
     assert [one.name for one in found][:3] == ["delete_route", "get_driver", "delete_coupon"]
-    made = within(Curation(tokens=30_000, tags=frozenset({"team"}), kinds=frozenset({"reads"})), Offered("api", TOOLS))
+    made = within(Shortlist(tokens=30_000, tags=frozenset({"team"}), kinds=frozenset({"reads"})), Offered("api", TOOLS))
     assert set(names(made)) == {"list_teams", "get_team", *STANDING}
     assert made.find(principal(), "delete_invoice") is not None
 
@@ -114,7 +114,7 @@ def test_a_brief_accepts_what_the_tool_accepts() -> None:
 
 def test_two_sources_share_one_budget() -> None:
     """Tools that two sources call alike are listed under the names they are found by."""
-    made = within(Curation(tokens=4_000), Offered("one", long_tools(source="one")), Offered("two", long_tools(source="two")))
+    made = within(Shortlist(tokens=4_000), Offered("one", long_tools(source="one")), Offered("two", long_tools(source="two")))
     shown = set(names(made)) - STANDING
     assert shown
     assert all(name.startswith(("one_", "two_")) for name in shown)
@@ -123,7 +123,7 @@ def test_two_sources_share_one_budget() -> None:
 
 def test_a_caller_who_cannot_search_is_listed_what_they_may_call() -> None:
     """`allowed_tools` without `call_tool` lists every tool named, in order, whatever the budget; with it, the list is the short one."""
-    made = within(Curation(tokens=LEAST), Offered("api", TOOLS))
+    made = within(Shortlist(tokens=LEAST), Offered("api", TOOLS))
     behind = [one.name for one in TOOLS if not made.edition("acme").tools[one.name].listed]
     some = frozenset({behind[3], behind[0], "no_such_tool"})
 

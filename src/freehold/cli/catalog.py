@@ -6,14 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
+from freehold.cli import editing
 from freehold.cli.asking import REFUSED, Config, Json, rows, run
 
-app = typer.Typer(help="What agents are shown: how long the list is, and what is found by searching.", no_args_is_help=True)
-
-
-@app.callback()
-def catalog() -> None:
-    """Words of a group, also while it has one command."""
+app = typer.Typer(help="What each customer's agents see: its length, edits and approvals.", no_args_is_help=True)
+app.add_typer(editing.app)
 
 
 @app.command("compile")

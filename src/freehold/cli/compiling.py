@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from freehold.cli.asking import opened
 from freehold.core.tool import BYTES_PER_TOKEN, Brief, Tool
-from freehold.domains.catalog.budget import Curation, chosen
+from freehold.domains.catalog.budget import Shortlist, chosen
 from freehold.domains.catalog.edition import Edition, edition
 from freehold.domains.catalog.listing import encoded
 from freehold.domains.catalog.recall import Question, recall
@@ -35,9 +35,9 @@ async def compiled(
         _check(whole, tags, kinds)
         used = {} if days is None else await application.book.calls_since(application.clock.now() - days * _DAY)
         first = application.settings.catalog_first
-    curation = Curation(tokens=tokens, first=first, tags=frozenset(tags), kinds=frozenset(kinds), usage=used)
+    shortlist = Shortlist(tokens=tokens, first=first, tags=frozenset(tags), kinds=frozenset(kinds), usage=used)
     tools = list(whole.tools.values())
-    found = chosen(offers, curation)
+    found = chosen(offers, shortlist)
     names = dict(zip((tool for offer in offers for tool in offer.tools), (tool.name for tool in tools), strict=True))
     listed = {names[tool]: brief for tool, brief in found.items()} if found is not None else {}
     searched = recall(tools, listed, [*made(tools), *_given(questions, whole)])
@@ -47,7 +47,7 @@ async def compiled(
         "listed": shown,
         "total": _total(tools, shown, searching=found is not None),
         "recall": found_again,
-        "settings": _settings(curation, used),
+        "settings": _settings(shortlist, used),
     }
 
 
@@ -78,12 +78,14 @@ def _tokens(size: int) -> int:
     return -(-size // BYTES_PER_TOKEN)
 
 
-def _settings(curation: Curation, used: Mapping[str, int]) -> str:
-    first = [*curation.first, *sorted((name for name in used if name not in curation.first), key=lambda name: (-used[name], name))][:_FIRST]
-    lines = [f"catalog_tokens = {curation.tokens}"]
+def _settings(shortlist: Shortlist, used: Mapping[str, int]) -> str:
+    first = [*shortlist.first, *sorted((name for name in used if name not in shortlist.first), key=lambda name: (-used[name], name))][
+        :_FIRST
+    ]
+    lines = [f"catalog_tokens = {shortlist.tokens}"]
     if first:
         lines.append(f"catalog_first = {json.dumps(first)}")
-    for setting, chosen_ones in (("catalog_tags", curation.tags), ("catalog_kinds", curation.kinds)):
+    for setting, chosen_ones in (("catalog_tags", shortlist.tags), ("catalog_kinds", shortlist.kinds)):
         if chosen_ones:
             lines.append(f"{setting} = {json.dumps(sorted(chosen_ones))}")
     return "\n".join(lines)

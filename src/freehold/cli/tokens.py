@@ -24,6 +24,7 @@ def mint(
     user: Annotated[str, typer.Option(help="The user the token speaks for.")],
     scope: Annotated[list[str] | None, typer.Option(help="A scope it carries; mcp:read when none is named.")] = None,
     tool: Annotated[list[str] | None, typer.Option(help="A tool it may call; whatever the scopes allow when none is named.")] = None,
+    role: Annotated[list[str] | None, typer.Option(help="What your product calls the user; some tools are for some roles.")] = None,
     data_scope: Annotated[str, typer.Option(help="Handed to your API to narrow what the token may see.")] = "",
     expires: Annotated[str, typer.Option(help="How long it lives, at most 24h.")] = "10m",
     config: Config = None,
@@ -39,7 +40,7 @@ def mint(
     async def act() -> None:
         async with opened(config) as application:
             made = await application.administration.mint_token(
-                tenant, user, scopes=scope or ("mcp:read",), tools=tool, data_scope=data_scope, expires_in=seconds
+                tenant, user, scopes=scope or ("mcp:read",), tools=tool, roles=role or (), data_scope=data_scope, expires_in=seconds
             )
         if as_json:
             one({"access_token": made, "token_type": "Bearer", "expires_in": int(seconds)}, as_json=True)

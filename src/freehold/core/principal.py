@@ -15,6 +15,8 @@ class Principal(Struct, frozen=True, kw_only=True):
     client: str
     credential: str
     scopes: frozenset[str]
+    roles: frozenset[str] = frozenset()
+    """What the SaaS calls this user: the token's claim `roles`; API keys have none."""
     tools: frozenset[str] | None = None
     data_scope: str = ""
     plan: str

@@ -69,6 +69,10 @@ REFUSALS: Final[dict[str, Wording]] = {
     "invalid_cursor": Wording("The cursor is not one this server gave to this caller.", "Start the list again without a cursor."),
     # the corridor
     "invalid_arguments": Wording("The arguments do not fit the tool's schema: {why}.", "Correct the named field and call again."),
+    "definition_changed": Wording(
+        "The definition of this tool has changed since it was approved, so it is not called.",
+        "Ask the operator to look at the change and approve it.",
+    ),
     "rate_limited": Wording("Too many calls: this plan allows {per_second} a second.", "Wait {retry_after} seconds and call again."),
     "quota_exhausted": Wording(
         "The daily quota of the {plan} plan is used up: {used} of {limit} calls.",
@@ -108,6 +112,12 @@ REFUSALS: Final[dict[str, Wording]] = {
     "plan_unknown": Wording("There is no plan {plan}.", "Use one of: {plans}."),
     "scope_invalid": Wording("{scope!r} cannot be a scope.", "Use printable ASCII without spaces, quotes or backslashes."),
     "document_invalid": Wording("This is not a document Freehold can import: {why}.", "{mend}"),
+    "edit_invalid": Wording("This edit of the catalog cannot be made: {why}.", "{mend}"),
+    "edit_unknown": Wording("There is no edit of {pattern}.", "See `freehold catalog show`; edits of catalog.toml are taken back there."),
+    "nothing_pending": Wording(
+        "There is no definition of {tool} that waits for approval.",
+        "See `freehold catalog pending`; a name that looks like another tool's cannot be approved.",
+    ),
     "source_unknown": Wording("There is no source {source}.", "See `freehold source list`."),
 }
 

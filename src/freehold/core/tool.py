@@ -85,6 +85,14 @@ class Tool(Struct, frozen=True, kw_only=True, eq=False):
     """Units of the plan's quota that one call takes."""
     scopes: frozenset[str]
     """Every scope a caller needs for this tool."""
+    plans: frozenset[str] = frozenset()
+    """Plans whose tenants have it; for others it does not exist. Empty: all."""
+    roles: frozenset[str] = frozenset()
+    """A caller has it with one of these; for others it does not exist. Empty: with any or none."""
+    trusted: bool = True
+    """False where its definition is somebody else's word, which a person has to approve before agents read it."""
+    quarantined: bool = False
+    """Its definition is another than the approved one: it is known, not listed, and every call of it is refused."""
     audience: str | None = None
     """Origin (`https://api.example.com`) the service token is made out to; None: no token is needed."""
     task: Literal["never", "optional", "required"] = "never"

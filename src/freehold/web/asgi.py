@@ -28,7 +28,9 @@ class Asgi:
         running: Running,
         start: Callable[[], Awaitable[None]],
     ) -> None:
-        """`routes` for HTTP, `sockets` for WebSockets. `start` is called before the first request when no lifespan was seen (a mounted
+        """`routes` for HTTP, one that ends with `/` for everything below it; `sockets` for WebSockets.
+
+        `start` is called before the first request when no lifespan was seen (a mounted
         application gets none)."""
         self._routes = dict(routes)
         self._sockets = dict(sockets)
@@ -87,7 +89,7 @@ class Asgi:
         root: str = scope.get("root_path", "")
         if root and path.startswith(root):
             path = path[len(root) :]
-        endpoint = routes.get(path)
+        endpoint = routes.get(path) or next((one for below, one in routes.items() if below[-1] == "/" and path.startswith(below)), None)
         if endpoint is None or b"%" in (scope.get("raw_path") or b""):  # no path here has a second spelling that a rule in front would miss
             raise Refusal("not_found", endpoint="/mcp")
         return endpoint

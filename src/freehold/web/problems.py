@@ -52,6 +52,7 @@ LOOKS: Final[dict[str, Look]] = {
     "ledger_unavailable": Look("rpc", 503, -32603),
     "internal": Look("rpc", 500, -32603),
     "invalid_arguments": Look("result", 400, -32602),
+    "definition_changed": Look("result", 403, 403),
     "rate_limited": Look("result", 200, 429),
     "quota_exhausted": Look("result", 200, 429),
     "overloaded": Look("result", 200, 503),

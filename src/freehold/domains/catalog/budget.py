@@ -31,7 +31,7 @@ _COMMON: Final = ("list", "get", "search", "create", "update", "add")
 """Verbs of what is done to an API's central things, the commonest first."""
 
 
-class Curation(Struct, frozen=True, kw_only=True):
+class Shortlist(Struct, frozen=True, kw_only=True):
     """What is to be listed first. Names that no tool has are ignored here; whoever takes them from a person checks them."""
 
     tokens: int
@@ -58,34 +58,34 @@ class _Curated(Struct, frozen=True):
 class Budget:
     """Arrangement: the same budget for every tenant."""
 
-    def __init__(self, curation: Curation) -> None:
+    def __init__(self, shortlist: Shortlist) -> None:
         """What to list."""
-        self._curation = curation
+        self._shortlist = shortlist
 
     def key(self, tenant: str) -> Hashable:
         """One budget for all."""
-        return self._curation.tokens
+        return self._shortlist.tokens
 
     def arranged(self, tenant: str, offers: Sequence[Offer]) -> Sequence[Offer]:
         """All of it where it fits; else the chosen tools in brief, the others unlisted, and the search."""
-        listed = chosen(offers, self._curation)
+        listed = chosen(offers, self._shortlist)
         if listed is None:
             return offers
         return [*(_curated(offer, listed) for offer in offers), _Curated(SOURCE, TOOLS, (), ())]
 
 
-def chosen(offers: Sequence[Offer], curation: Curation) -> Mapping[Tool, Brief] | None:
+def chosen(offers: Sequence[Offer], shortlist: Shortlist) -> Mapping[Tool, Brief] | None:
     """What is said of each tool that is listed beside those that find and call the others; None where everything fits as it is."""
     named = unique_tools([(offer.name, tool) for offer in offers for tool in offer.tools])
     tools = [tool for offer in offers for tool in offer.tools]
-    room = curation.tokens * BYTES_PER_TOKEN - _ENVELOPE
-    narrowed = bool(curation.tags or curation.kinds)
+    room = shortlist.tokens * BYTES_PER_TOKEN - _ENVELOPE
+    narrowed = bool(shortlist.tags or shortlist.kinds)
     if not narrowed and sum(len(encoded(tool)) + 1 for tool in named if tool.listed) <= room:
         return None
     names = dict(zip(tools, (tool.name for tool in named), strict=True))
     room -= sum(len(encoded(tool)) + 1 for tool in TOOLS)
     found: dict[Tool, Brief] = {}
-    for tool in _ordered([tool for tool in tools if tool.listed and _wanted(tool, curation)], names, curation):
+    for tool in _ordered([tool for tool in tools if tool.listed and _wanted(tool, shortlist)], names, shortlist):
         brief = in_brief(tool)
         size = len(encoded(replace(tool, name=names[tool], brief=brief))) + 1
         if size <= room:
@@ -94,10 +94,10 @@ def chosen(offers: Sequence[Offer], curation: Curation) -> Mapping[Tool, Brief] 
     return found
 
 
-def _wanted(tool: Tool, curation: Curation) -> bool:
-    if tool.name in curation.first:
+def _wanted(tool: Tool, shortlist: Shortlist) -> bool:
+    if tool.name in shortlist.first:
         return True
-    return (not curation.tags or not curation.tags.isdisjoint(tool.tags)) and (not curation.kinds or kind(tool) in curation.kinds)
+    return (not shortlist.tags or not shortlist.tags.isdisjoint(tool.tags)) and (not shortlist.kinds or kind(tool) in shortlist.kinds)
 
 
 def _curated(offer: Offer, listed: Mapping[Tool, Brief]) -> _Curated:
@@ -105,11 +105,13 @@ def _curated(offer: Offer, listed: Mapping[Tool, Brief]) -> _Curated:
     return _Curated(offer.name, tools, offer.resources, offer.prompts)
 
 
-def _ordered(tools: Sequence[Tool], names: Mapping[Tool, str], curation: Curation) -> Iterator[Tool]:
+def _ordered(tools: Sequence[Tool], names: Mapping[Tool, str], shortlist: Shortlist) -> Iterator[Tool]:
     """Named ones, then used ones, then the areas in turn, large ones more often, so that every part of an API has a tool to begin with."""
-    place = {name: at for at, name in enumerate(curation.first)}
+    place = {name: at for at, name in enumerate(shortlist.first)}
     first = sorted((tool for tool in tools if names[tool] in place), key=lambda tool: place[names[tool]])
-    used = sorted((tool for tool in tools if curation.usage.get(names[tool])), key=lambda tool: (-curation.usage[names[tool]], names[tool]))
+    used = sorted(
+        (tool for tool in tools if shortlist.usage.get(names[tool])), key=lambda tool: (-shortlist.usage[names[tool]], names[tool])
+    )
     yield from dict.fromkeys((*first, *used, *_in_turn(tools, names)))
 
 

@@ -78,9 +78,13 @@ class Edition(Struct, frozen=True, kw_only=True, eq=False):
     """By the tool's name, for tools that have something to mirror."""
     asked: frozenset[str]
     """Every scope that something asks for."""
+    roles: frozenset[str]
+    """Every role that something asks for."""
+    planned: bool
+    """Whether something asks for a plan."""
     offers: Offers
     version: str
-    """Digest of every list: equal on every replica that offers the same."""
+    """Digest of every list and of who may see what of it: equal on every replica that offers the same."""
 
 
 def edition(sources: Sequence[Offer], encode: Encode) -> Edition:
@@ -96,6 +100,8 @@ def edition(sources: Sequence[Offer], encode: Encode) -> Edition:
         lists=lists,
         mirrored=_mirrored(lists["tools"]),
         asked=_asked(tools, lists),
+        roles=frozenset(role for tool in tools for role in tool.roles),
+        planned=any(tool.plans for tool in tools),
         offers=_offers(tools, resources, prompts),
         version=_version(lists),
     )
@@ -137,5 +143,10 @@ def _offers(tools: Sequence[Tool], resources: Sequence[Resource], prompts: Seque
 
 
 def _version(lists: Mapping[ListKind, Sequence[Entry]]) -> str:
-    parts = (b"\n".join([kind.encode(), *(entry.json for entry in entries)]) for kind, entries in lists.items())
+    parts = (b"\n".join([kind.encode(), *(entry.json + _rights(entry.tool) for entry in entries)]) for kind, entries in lists.items())
     return hashlib.sha256(b"\n".join(parts)).hexdigest()
+
+
+def _rights(tool: Tool) -> bytes:
+    """Who may see it. Tenants may be shown one text under different rights, and views are kept by version."""
+    return b"".join(b"\t" + " ".join(sorted(names)).encode() for names in (tool.scopes, tool.plans, tool.roles))

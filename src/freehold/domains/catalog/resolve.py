@@ -1,6 +1,7 @@
 """The catalog: what all sources offer, and each caller's view of it.
 
-A view depends only on scopes and `allowed_tools`, so callers who may see the same share one."""
+A view depends only on scopes, `allowed_tools` and, where something asks for them, plan and roles.
+Callers who may see the same share one."""
 
 import hashlib
 from collections.abc import Hashable, Mapping, Sequence
@@ -26,6 +27,10 @@ _TENANTS: Final = 20_000
 """Tenants whose edition is known without asking the arrangements."""
 _EDITIONS: Final = 64
 """Editions kept beside the one without arrangements; beyond that the oldest go and are worked out again when somebody looks."""
+
+
+_Rights = tuple[Edition, frozenset[str], frozenset[str] | None, str, frozenset[str]]
+"""What a view depends on: the edition, and the scopes, tools, plan and roles of whoever looks."""
 
 
 class Page(Struct, frozen=True):
@@ -93,7 +98,7 @@ class Catalog:
         """Ask the arrangements again, for every tenant; the sources stay."""
         self._editions: dict[Hashable, Edition] = {}
         self._by_tenant: dict[str, Edition] = {}
-        self._views: dict[tuple[str, frozenset[str], frozenset[str] | None], _View] = {}
+        self._views: dict[_Rights, _View] = {}
         self._viewed = 0
 
     def edition(self, tenant: str) -> Edition:
@@ -134,10 +139,9 @@ class Catalog:
     # one of them
 
     def find(self, principal: Principal, name: str) -> Tool | None:
-        """The named tool unless `allowed_tools` hides it; scopes are the caller's to check."""
-        if principal.tools is not None and name not in principal.tools:
-            return None
-        return self.edition(principal.tenant).tools.get(name)
+        """The named tool unless `allowed_tools`, plan or roles hide it; scopes are the caller's to check."""
+        found = self.edition(principal.tenant).tools.get(name)
+        return None if found is None or _hidden(found, principal) else found
 
     def seen(self, principal: Principal) -> tuple[Hashable, Sequence[Tool]]:
         """What marks this caller's view until the catalog changes, and every tool of it, listed or not.
@@ -145,8 +149,8 @@ class Catalog:
         Not the version: editions that list the same may differ in tools that are not listed.
         """
         there = self.edition(principal.tenant)
-        visible = tuple(tool for tool in there.tools.values() if _visible(tool, principal))
-        return (there, principal.scopes & there.asked, principal.tools), visible
+        visible = tuple(tool for tool in there.tools.values() if _visible(tool, principal) and not tool.quarantined)
+        return _rights(there, principal), visible
 
     def mirrored(self, principal: Principal, name: str) -> tuple[Mirrored, ...]:
         """What calls of the named tool must repeat in headers: nothing, for nearly all."""
@@ -186,9 +190,9 @@ class Catalog:
         return self._view(principal).shown
 
     def _view(self, principal: Principal) -> _View:
-        """Kept by the scopes that something asks for: others make no difference, and a token may carry any number of them."""
+        """Kept by the scopes, plan and roles that something asks for: others make no difference, and a token may carry many."""
         seen = self.edition(principal.tenant)
-        key = (seen.version, principal.scopes & seen.asked, principal.tools)
+        key = _rights(seen, principal)
         view = self._views.get(key)
         if view is None:
             view = self._views[key] = self._seen(seen, principal)
@@ -213,7 +217,7 @@ class Catalog:
         if principal.tools is None or any(_visible(entry.tool, principal) and entry.tool.stands_in is not None for entry in listed):
             return listed
         known = {entry.tool.name: entry for entry in listed}
-        named = [tool for name in principal.tools if (tool := seen.tools.get(name)) is not None]
+        named = [tool for name in principal.tools if (tool := seen.tools.get(name)) is not None and not tool.quarantined]
         if all(tool.name in known for tool in named):
             return listed
         order = {name: at for at, name in enumerate(seen.tools)}
@@ -227,13 +231,22 @@ class Catalog:
         return tuple(b"[" + b",".join(part) + b"]" for part in cuts)
 
 
+def _rights(seen: Edition, principal: Principal) -> _Rights:
+    plan = principal.plan if seen.planned else ""
+    return (seen, principal.scopes & seen.asked, principal.tools, plan, principal.roles & seen.roles)
+
+
 def _make_room(kept: dict[Any, Any], most: int) -> None:
     while len(kept) >= most:
         del kept[next(iter(kept))]
 
 
 def _hidden(tool: Tool, principal: Principal) -> bool:
-    return principal.tools is not None and tool.name not in principal.tools
+    return (
+        (principal.tools is not None and tool.name not in principal.tools)
+        or bool(tool.plans and principal.plan not in tool.plans)
+        or bool(tool.roles and not tool.roles & principal.roles)
+    )
 
 
 def _visible(tool: Tool, principal: Principal) -> bool:

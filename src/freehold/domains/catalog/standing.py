@@ -105,6 +105,8 @@ class Standing:
         tool = self._catalog.find(principal, name)
         if tool is None or not tool.scopes <= principal.scopes:
             raise Refusal("unknown_tool")
+        if tool.quarantined:
+            raise Refusal("definition_changed")
         return _answer(defined(tool))
 
 

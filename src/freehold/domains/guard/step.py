@@ -29,6 +29,8 @@ class Guard:
 
     async def __call__(self, call: Call, *, nxt: Next) -> Outcome:
         """Check, run, mark."""
+        if call.tool.quarantined:
+            raise Refusal("definition_changed")
         why = self._arguments.fault(call.tool, call.arguments)
         if why is not None:
             raise Refusal("invalid_arguments", why=why)

@@ -28,6 +28,7 @@ class Grant(Struct, frozen=True, kw_only=True):
     credential: str
     scopes: frozenset[str]
     tools: frozenset[str] | None
+    roles: frozenset[str] = frozenset()
     data_scope: str = ""
     tier: str = ""
     """A plan the credential names itself; empty: the tenant's."""
@@ -73,6 +74,7 @@ def grant(claims: Claims) -> Grant:
         credential=f"jti:{jti}",
         scopes=_scopes(claims),
         tools=_names(claims, "allowed_tools"),
+        roles=_names(claims, "roles") or frozenset(),
         data_scope=_optional(claims, "data_scope"),
         tier=_optional(claims, "rate_limit_tier"),
         issued_at=issued,

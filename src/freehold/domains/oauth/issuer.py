@@ -26,7 +26,7 @@ class Issuer:
         self._ids = ids
         self._longest = longest
 
-    async def mint(
+    async def mint(  # noqa: PLR0913  what a token says
         self,
         *,
         tenant: str,
@@ -34,6 +34,7 @@ class Issuer:
         client: str,
         scopes: Collection[str],
         tools: Collection[str] | None = None,
+        roles: Collection[str] = (),
         data_scope: str = "",
         tier: str = "",
         grant: str = "",
@@ -59,5 +60,7 @@ class Issuer:
         }
         if tools is not None:
             claims["allowed_tools"] = sorted(tools)
+        if roles:
+            claims["roles"] = sorted(roles)
         claims |= {name: value for name, value in (("data_scope", data_scope), ("rate_limit_tier", tier), ("grant_id", grant)) if value}
         return sign(claims, await self._keys.current("access"), ACCESS_TYPE)

@@ -122,7 +122,7 @@ class Resource:
             grant = await self._tokens.read(token)
         except InvalidToken:
             return None
-        plan = await self._plan(grant.tenant)  # nearly always in memory, so that a cold token costs one round trip
+        plan = await self.plan(grant.tenant)  # nearly always in memory, so that a cold token costs one round trip
         if plan is None or await store.is_revoked(self._db, grant.tenant, grant.revocable, grant.issued_at, self._now()):
             return None
         return self._principal(grant, plan)
@@ -131,14 +131,14 @@ class Resource:
         record = await store.find_key(self._db, key_id)
         if record is None or not hmac.compare_digest(record.digest, digest) or not self._is_live(record):
             return None
-        plan = await self._plan(record.key.tenant_id)
+        plan = await self.plan(record.key.tenant_id)
         return None if plan is None else self._principal(_key_grant(record), plan)
 
     def _is_live(self, record: KeyRecord) -> bool:
         expires = record.key.expires_at
         return record.key.revoked_at is None and (expires is None or expires > self._now())
 
-    async def _plan(self, tenant: str) -> str | None:
+    async def plan(self, tenant: str) -> str | None:
         """The plan of an active tenant, else None."""
         plan, until = self._standings.get(tenant, ("", 0.0))
         if until > self._now():
@@ -159,6 +159,7 @@ class Resource:
             credential=grant.credential,
             scopes=grant.scopes,
             tools=grant.tools,
+            roles=grant.roles,
             data_scope=grant.data_scope,
             plan=grant.tier if grant.tier in self._plans else plan,
             expires_at=grant.expires_at,

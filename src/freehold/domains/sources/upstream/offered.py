@@ -181,6 +181,7 @@ class _Made:
             idempotent=self._trusted and hints.get("idempotentHint") is True,
             open_world=not (self._trusted and hints.get("openWorldHint") is False),
             scopes=frozenset(self._scopes.get(name, self._needed(hints, read_only=read_only))),
+            trusted=self._trusted,
             operation=remote,
         )
 
