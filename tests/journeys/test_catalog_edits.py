@@ -166,7 +166,7 @@ async def test_the_commands_edit_show_and_reset(here: Place) -> None:
     ]
     assert len(shown["digest"]) == 64
     (other,) = await listed(here, "catalog", "show", "--tenant", "globex")
-    assert (other["tool"], other["digest"], other["roles"]) == ("get_order", shown["digest"], None)
+    assert (other["tool"], other["digest"], other["roles"]) == ("get_order", shown["digest"], [])
     assert "tenant:get_order" in await here.done("catalog", "show", "--tenant", "acme")
     async with here.serving() as server, http() as session:
         minted = await here.done("token", "mint", "--tenant", "acme", "--user", "ann", "--role", "boss")
