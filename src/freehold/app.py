@@ -16,9 +16,9 @@ from freehold.arranging import Arranging
 from freehold.core.plan import Plan
 from freehold.core.principal import Principal
 from freehold.curation import Curation
+from freehold.domains.answers.step import Answers
 from freehold.domains.calls.observed import Observed
 from freehold.domains.calls.run import Calls
-from freehold.domains.catalog.standing import Standing
 from freehold.domains.guard.step import Guard
 from freehold.domains.ledger.book import Book
 from freehold.domains.ledger.writer import Ledger
@@ -66,7 +66,7 @@ KEY_SECONDS: Final = 30 * 86_400.0
 _HOUR: Final = 3_600.0
 _log = logging.getLogger("freehold")
 
-CORRIDOR: Final = ("observed", "limits", "guard", "resilience", "vault")
+CORRIDOR: Final = ("observed", "limits", "guard", "answers", "resilience", "vault")
 """The steps of a call, outermost first."""
 
 
@@ -151,12 +151,12 @@ class Application:
     def _tools(self) -> None:
         settings = self.settings
         self.sources = Sources()
-        listed, fresh = shortlist(settings), settings.pin_new
+        self.answers = Answers(self.state, self.seal, clock=self.clock, randomness=self._randomness, cap=settings.answer_cap)
+        listed, fresh, read = shortlist(settings), settings.pin_new, self.answers.read
         self.arranging = Arranging(
-            self.db, self.changes, self.seal, self.clock, listed, folder=settings.folder, page_size=settings.page_size, new=fresh
+            self.db, self.changes, self.seal, self.clock, listed, read=read, folder=settings.folder, page_size=settings.page_size, new=fresh
         )
         self.catalog = self.arranging.catalog
-        self.standing = Standing(self.catalog)
         self.documents = Documents(self.db, self.outbound, self.changes, self.clock)
         self.upstreams = Upstreams(
             self.documents,
@@ -181,8 +181,7 @@ class Application:
         )
 
     def _offer(self, sources: Sequence[Source]) -> None:
-        self.sources.replace([*sources, self.standing])
-        self.standing.forget()
+        self.sources.replace([*sources, self.arranging.standing])
         self.arranging.offer(sources)
 
     def _corridor(self) -> None:
@@ -197,6 +196,7 @@ class Application:
             "observed": Observed(self.metrics, clock=self.clock, tracer=OpenTelemetry(self._spans) if self._spans is not None else None),
             "limits": limits,
             "guard": Guard(randomness=Pool(self._randomness), cap=settings.answer_cap, boundary=settings.boundary),
+            "answers": self.answers,
             "resilience": Resilience(self.overdue, in_flight=settings.source_in_flight, seconds=settings.call_seconds),
             "vault": Vault(self.service_tokens),
         }

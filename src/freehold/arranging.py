@@ -5,10 +5,13 @@ Part of the roof: stands between the roster, which says what is offered, and the
 import asyncio
 import logging
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
+from msgspec.structs import replace
+
+from freehold.core.call import Call, Outcome
 from freehold.domains.catalog import edits_file, store
 from freehold.domains.catalog.budget import Budget, Shortlist
 from freehold.domains.catalog.cursors import Cursors
@@ -16,6 +19,8 @@ from freehold.domains.catalog.editing import Edits
 from freehold.domains.catalog.edits import Edit
 from freehold.domains.catalog.pins import Pins
 from freehold.domains.catalog.resolve import Catalog
+from freehold.domains.catalog.standing import READING, Standing
+from freehold.domains.sources.functions import Functions
 from freehold.domains.sources.port import Source
 from freehold.kit.changes import Changes
 from freehold.kit.clock import Clock
@@ -38,13 +43,14 @@ class Arranging:
         clock: Clock,
         shortlist: Shortlist | None = None,
         *,
+        read: Callable[[Call], Awaitable[Outcome]],
         folder: Path,
         page_size: int,
         new: Literal["approve", "allow"],
     ) -> None:
         """`folder` may hold a catalog.toml; `new` is the setting `pin_new`. Raises `Misconfigured` for a catalog.toml that is none.
 
-        A `shortlist` bounds the list last of all, when names and words are what agents read.
+        A `shortlist` bounds the list last of all, when names and words are what agents read; `read` gives the rest of cut answers.
         """
         self._db = db
         self._changed: Callable[[], None] | None = None
@@ -52,6 +58,7 @@ class Arranging:
         self.pins = Pins(db, changes, clock, new=new)
         bounded = () if shortlist is None else (Budget(shortlist),)
         self.catalog = Catalog(Cursors(seal), page_size=page_size, arrangements=(self.pins, self.edits, *bounded))
+        self.standing = Standing(self.catalog, read)
         self.sources: Sequence[Source] = ()
         self._following: asyncio.Task[None] | None = None
         self._heard = False
@@ -65,7 +72,8 @@ class Arranging:
         """These are the sources from now on."""
         self.sources = tuple(sources)
         self.pins.look(sources)
-        self.catalog.replace(sources)
+        self.catalog.replace(sources, owed=(replace(READING, listed=not all(isinstance(source, Functions) for source in sources)),))
+        self.standing.forget()
         self._tell()
 
     async def imported(self, sources: Sequence[Source]) -> None:

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from freehold.core.call import Call, Outcome
 from freehold.core.principal import Principal
+from freehold.core.refusals import Refusal
 from freehold.core.tool import Tool
 from freehold.domains.catalog.cursors import Cursors
 from freehold.domains.catalog.edition import Offer
@@ -20,6 +22,11 @@ pytestmark = pytest.mark.anyio
 
 LISTED = tool("list_orders")
 BEHIND = tool("delete_coupon", listed=False)
+
+
+async def unread(_: Call, /) -> Outcome:
+    """Nothing was cut here."""
+    raise Refusal("unknown_continuation")
 
 
 class WithoutCoupons:
@@ -49,7 +56,7 @@ async def found(standing: Standing, who: Principal, query: str = "coupon orders"
 async def test_tenants_with_the_same_list_do_not_share_what_is_behind_it() -> None:
     """Where two tenants are listed the same, one still never finds a tool that is there for the other alone (TEN-04)."""
     catalog = made(LISTED, BEHIND)
-    standing = Standing(catalog)
+    standing = Standing(catalog, unread)
     assert catalog.edition("acme").version == catalog.edition("globex").version
     assert await found(standing, principal("acme")) == {"list_orders", "delete_coupon"}
     assert await found(standing, principal("globex")) == {"list_orders"}
@@ -59,7 +66,7 @@ async def test_tenants_with_the_same_list_do_not_share_what_is_behind_it() -> No
 async def test_a_changed_tool_that_is_not_listed_is_found_as_it_is_now() -> None:
     """After a refresh that leaves the list as it was, the search knows the new tools and none that are gone."""
     catalog = made(LISTED, BEHIND)
-    standing = Standing(catalog)
+    standing = Standing(catalog, unread)
     await found(standing, principal())
     catalog.replace([Offered("api", [LISTED, tool("delete_invoice", listed=False)])])
     assert await found(standing, principal(), "coupon invoice") == {"delete_invoice"}
@@ -67,7 +74,7 @@ async def test_a_changed_tool_that_is_not_listed_is_found_as_it_is_now() -> None
 
 async def test_an_index_is_made_once_for_all_who_see_the_same() -> None:
     """Callers of two tenants with the same rights share an index; one with other rights has another."""
-    standing = Standing(made(LISTED, BEHIND, tool("get_coupon", frozenset({"mcp:read"}), listed=False)))
+    standing = Standing(made(LISTED, BEHIND, tool("get_coupon", frozenset({"mcp:read"}), listed=False)), unread)
     first = await standing.index(principal("acme"))
     assert await standing.index(principal("initech")) is first
     assert await found(standing, principal("acme", scopes=frozenset())) == {"list_orders", "delete_coupon"}

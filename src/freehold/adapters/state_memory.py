@@ -3,13 +3,13 @@
 Nothing awaits inside a method, so on one event loop every method is atomic."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Generic, TypeVar
 
 from freehold.domains.limits.bucket import SECOND, microseconds, take
 from freehold.domains.limits.quota import GRACE
 from freehold.kit.clock import Clock
-from freehold.kit.state import Bucket, Verdict, Window
+from freehold.kit.state import Bucket, Share, Verdict, Window
 from freehold.kit.topics import Topics
 
 _ALLOWED: Final = Verdict(allowed=True)
@@ -68,6 +68,18 @@ class _Lease:
         self.until = until
 
 
+class _Kept:
+    """Values, the owners whose shares they are part of, how large they are, and until when on the monotonic clock."""
+
+    __slots__ = ("owners", "size", "until", "values")
+
+    def __init__(self, values: Sequence[str], owners: frozenset[str], until: float) -> None:
+        self.values = tuple(values)
+        self.owners = owners
+        self.size = sum(map(len, values))
+        self.until = until
+
+
 class MemoryState:
     """Buckets, leases and seen-once on the monotonic clock, windows on the wall clock they end by."""
 
@@ -79,12 +91,13 @@ class MemoryState:
         self._windows = _Ageing[_Count](lambda count: count.forgotten_at <= self._now())
         self._leases = _Ageing[_Lease](lambda lease: lease.until <= self._monotonic())
         self._marks = _Ageing[float](lambda until: until <= self._monotonic())
+        self._kept: dict[str, _Kept] = {}
         self._token = 0
         self._topics = Topics()
 
     def __len__(self) -> int:
         """How many keys are held."""
-        return sum(len(kept.entries) for kept in (self._buckets, self._windows, self._leases, self._marks))
+        return len(self._kept) + sum(len(kept.entries) for kept in (self._buckets, self._windows, self._leases, self._marks))
 
     async def spend(self, buckets: tuple[Bucket, ...], windows: tuple[Window, ...], cost: int = 1) -> Verdict:
         """Look at everything, then take from everything."""
@@ -152,6 +165,24 @@ class MemoryState:
         self._marks.put(key, self._monotonic() + seconds)
         return False
 
+    async def keep(self, key: str, values: Sequence[str], *, seconds: float, shares: Sequence[Share], room: int) -> bool:
+        """Whatever is over goes at each keeping; there is little enough of it to look through."""
+        now = self._monotonic()
+        self._kept = {each: kept for each, kept in self._kept.items() if kept.until > now}
+        new = _Kept(values, frozenset(share.owner for share in shares), now + seconds)
+        left = dict(self._kept)
+        for share in shares:
+            _give_way(left, share, new.size)
+        fits = all(new.size <= share.most for share in shares) and sum(kept.size for kept in left.values()) + new.size <= room
+        if fits:
+            self._kept = {**left, key: new}
+        return fits
+
+    async def kept(self, key: str, at: int) -> str | None:
+        """From the oldest on, as they were given."""
+        kept = self._kept.get(key)
+        return kept.values[at] if kept is not None and kept.until > self._monotonic() and at < len(kept.values) else None
+
     async def publish(self, topic: str, message: str) -> None:
         """Tell this process; there is no other."""
         self._topics.tell(topic, message)
@@ -166,6 +197,16 @@ class MemoryState:
     async def close(self) -> None:
         """Nobody listens any more."""
         self._topics.clear()
+
+
+def _give_way(kept: dict[str, _Kept], share: Share, size: int) -> None:
+    """Leave of an owner's only the newest, so that `size` more fits into his share."""
+    left = share.most - size
+    for key in reversed(list(kept)):
+        if share.owner in kept[key].owners:
+            left -= kept[key].size
+            if left < 0:
+                del kept[key]
 
 
 def memory_state(url: str, *, clock: Clock) -> MemoryState:

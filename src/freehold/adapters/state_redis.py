@@ -22,11 +22,12 @@ from freehold.domains.limits.bucket import SECOND, interval, microseconds
 from freehold.domains.limits.quota import GRACE
 from freehold.kit.clock import Clock
 from freehold.kit.errors import Misconfigured, Unavailable
-from freehold.kit.state import Bucket, Verdict, Window
+from freehold.kit.state import Bucket, Share, Verdict, Window
 from freehold.kit.topics import Topics
 
 _ALLOWED: Final = Verdict(allowed=True)
 _PASSED, _REFUSED = 0, 1
+_KEPT: Final = "{kept}:"
 _QUIET: Final = 10.0
 _LONGEST_PAUSE: Final = 2.0
 
@@ -106,7 +107,33 @@ if redis.call('HGET', KEYS[1], 'holder') == ARGV[2] then redis.call('DEL', KEYS[
 return 0
 """)
 
-_SOURCES: Final = {script.digest: script.source for script in (_SPEND, _SEED, _REFUND, _LEASE, _RELEASE)}
+_KEEP: Final = _Script("""
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+local size, room, over_at, shares = tonumber(ARGV[2]), tonumber(ARGV[3]), now + ARGV[4], tonumber(ARGV[5])
+local all, total, sizes, member = redis.call('ZREVRANGE', KEYS[1], 0, -1), size, {}, ARGV[6] .. ' ' .. size .. ' '
+for at, each in ipairs(all) do sizes[at] = tonumber(string.match(each, ' (%d+) ')); total = total + sizes[at] end
+for i = 7, 5 + 2 * shares, 2 do
+  local owner, left = ' @' .. ARGV[i] .. ' ', ARGV[i + 1] - size
+  if left < 0 then return 0 end
+  member = member .. owner
+  for at, each in ipairs(all) do
+    if sizes[at] > 0 and string.find(each, owner, 1, true) then
+      left = left - sizes[at]
+      if left < 0 then total, sizes[at] = total - sizes[at], 0 end
+    end
+  end
+end
+if total > room then return 0 end
+for at, each in ipairs(all) do
+  if sizes[at] == 0 then redis.call('ZREM', KEYS[1], each); redis.call('DEL', KEYS[1] .. string.match(each, '^%S+')) end
+end
+redis.call('ZADD', KEYS[1], string.format('%.0f', over_at), member)
+for i = 7 + 2 * shares, #ARGV do redis.call('RPUSH', KEYS[2], ARGV[i]) end
+for i = 1, 2 do redis.call('PEXPIRE', KEYS[i], math.ceil(ARGV[4] / 1000)) end
+return 1
+""")
+
+_SOURCES: Final = {script.digest: script.source for script in (_SPEND, _SEED, _REFUND, _LEASE, _RELEASE, _KEEP)}
 
 Command = tuple[str | int, ...]
 
@@ -304,6 +331,16 @@ class RedisState:
     async def seen(self, key: str, seconds: float) -> bool:
         """Seeing it again does not lengthen the time. Counts real time, whatever clock was given."""
         return not await self._line.ask("SET", f"{self._prefix}seen:{key}", 1, "NX", "PX", max(1, int(seconds * 1000)))
+
+    async def keep(self, key: str, values: Sequence[str], *, seconds: float, shares: Sequence[Share], room: int) -> bool:
+        """Values count real time, their places the clock that was given. All of it shares one hash slot."""
+        owned = [part for share in shares for part in (share.owner, share.most)]
+        given = [sum(map(len, values)), room, microseconds(seconds), len(shares), key, *owned, *values]
+        return bool(await self._run(_KEEP, [_KEPT, _KEPT + key], given))
+
+    async def kept(self, key: str, at: int) -> str | None:
+        """One value alone is sent."""
+        return await self._line.ask("LINDEX", self._prefix + _KEPT + key, at)
 
     async def publish(self, topic: str, message: str) -> None:
         """Tell every process, this one too; a topic has no line break."""

@@ -70,6 +70,8 @@ class Outcome(Struct, frozen=True, kw_only=True, eq=False):
     """With `asked`: what is still to be answered."""
     description: str = ""
     """Of a prompt's messages."""
+    notice: str = ""
+    """Words of ours about the answer: shown last, and never marked as data."""
     units: int = 0
     """Units charged; settled by the limits step."""
 

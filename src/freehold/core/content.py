@@ -3,6 +3,7 @@
 from base64 import b64encode
 from typing import Any, Final, Literal
 
+import msgspec
 from msgspec import Struct
 
 Block = dict[str, Any]
@@ -108,6 +109,19 @@ class Message(Struct, frozen=True):
         """In wire form."""
         content = Text(self.content) if isinstance(self.content, str) else self.content
         return {"role": self.role, "content": content.block()}
+
+
+def attached(block: Block) -> int:
+    """The bytes of anything but text: what it carries, or the whole block where that is deeper within."""
+    return len(block["data"]) if "data" in block else len(msgspec.json.encode(block))
+
+
+def utf8(text: str) -> bytes:
+    """The text as UTF-8 can carry it, a lone surrogate replaced by U+FFFD."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
 
 
 def _base64(data: bytes) -> str:

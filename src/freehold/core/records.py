@@ -3,6 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Final, cast
 
+PAGE_KEY: Final = "dev.freehold/page"
+"""Member of a result's `_meta`: what the answer shows (`shown`), of how much (`of`), and the arguments that give more (`next`)."""
+
 _PLACES: Final = ("items", "data", "results", "records", "values", "entries", "rows", "nodes", "result", "objects", "list")
 """Members that hold the records in most APIs, the likeliest first."""
 _DEEPEST: Final = 2

@@ -68,6 +68,10 @@ REFUSALS: Final[dict[str, Wording]] = {
     "answer_too_large": Wording("The answer is larger than {limit} bytes.", "Ask for less at once."),
     "invalid_cursor": Wording("The cursor is not one this server gave to this caller.", "Start the list again without a cursor."),
     # the corridor
+    "unknown_continuation": Wording(
+        "There is no such continuation for this caller.",
+        "Continuations last ten minutes, for whom they were given to; call the tool anew, unless repeating it does harm.",
+    ),
     "invalid_arguments": Wording("The arguments do not fit the tool's schema: {why}.", "Correct the named field and call again."),
     "definition_changed": Wording(
         "The definition of this tool has changed since it was approved, so it is not called.",

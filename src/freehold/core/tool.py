@@ -10,6 +10,10 @@ BYTES_PER_TOKEN: Final = 4
 """The rule behind every figure in tokens: a token is taken to be four bytes of a list."""
 
 
+READ_MORE: Final = "read_more"
+"""The name of the tool that gives the rest of a cut answer; no other tool has it in any catalog."""
+
+
 class View(Struct, frozen=True, kw_only=True):
     """Which part of an answer is wanted, beside the tool's own arguments."""
 
@@ -101,6 +105,8 @@ class Tool(Struct, frozen=True, kw_only=True, eq=False):
     """Its first questions come before the task: the call ends with them, and becomes a task when it comes again with the answers."""
     listed: bool = True
     """Whether tools/list shows it; one that is not listed can be found and called all the same."""
+    owed: bool = False
+    """Whoever has any tool has this one too: neither `allowed_tools` nor an edit takes it away."""
     tags: tuple[str, ...] = ()
     """Areas of the API it belongs to, as its source names them."""
     brief: Brief | None = None

@@ -3,7 +3,7 @@
 `adapters/state_memory.py` serves one process, `adapters/state_redis.py` many. Nothing here is durable:
 what must survive is in the database, and counters can be seeded from it again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -39,6 +39,14 @@ class Verdict(Struct, frozen=True):
     """Key of a window this state has never seen: seed it, then spend again. Nothing was taken."""
 
 
+class Share(Struct, frozen=True):
+    """What may be kept of one owner at once, in bytes."""
+
+    owner: str
+    """Without spaces."""
+    most: int
+
+
 class State(Protocol):
     """Every method may raise `kit.errors.Unavailable`; callers decide what to do then."""
 
@@ -70,6 +78,17 @@ class State(Protocol):
 
     async def seen(self, key: str, seconds: float) -> bool:
         """Whether `key` was seen in the last `seconds`; marks it as seen."""
+        ...
+
+    async def keep(self, key: str, values: Sequence[str], *, seconds: float, shares: Sequence[Share], room: int) -> bool:
+        """Keep ASCII `values` under a new `key` for so long, as part of each share: there, what was kept first gives way.
+
+        False, and nothing has changed, when they are larger than a share, or when all owners together would have more than `room` bytes.
+        """
+        ...
+
+    async def kept(self, key: str, at: int) -> str | None:
+        """The value at that place of what is kept under `key`; None when there is none any more."""
         ...
 
     async def publish(self, topic: str, message: str) -> None:

@@ -51,6 +51,7 @@ LOOKS: Final[dict[str, Look]] = {
     "invalid_cursor": Look("rpc", 400, -32602),
     "ledger_unavailable": Look("rpc", 503, -32603),
     "internal": Look("rpc", 500, -32603),
+    "unknown_continuation": Look("result", 400, -32602),
     "invalid_arguments": Look("result", 400, -32602),
     "definition_changed": Look("result", 403, 403),
     "rate_limited": Look("result", 200, 429),

@@ -16,10 +16,10 @@ from freehold.domains.catalog.edition import Offer
 from freehold.domains.catalog.listing import encoded
 from freehold.domains.catalog.names import unique_tools
 from freehold.domains.catalog.search import words
-from freehold.domains.catalog.standing import SOURCE, TOOLS, kind, one_line
+from freehold.domains.catalog.standing import READING, SOURCE, TOOLS, kind, one_line
 
 LEAST: Final = 1_000
-"""The smallest budget, in tokens: the three tools of the search and a few beside them."""
+"""The smallest budget, in tokens: the three tools of the search, the one that reads on, and a few beside them."""
 _ENVELOPE: Final = len('{"tools":[]}')
 _DESCRIPTION: Final = 120
 _ARGUMENT: Final = 60
@@ -78,7 +78,7 @@ def chosen(offers: Sequence[Offer], shortlist: Shortlist) -> Mapping[Tool, Brief
     """What is said of each tool that is listed beside those that find and call the others; None where everything fits as it is."""
     named = unique_tools([(offer.name, tool) for offer in offers for tool in offer.tools])
     tools = [tool for offer in offers for tool in offer.tools]
-    room = shortlist.tokens * BYTES_PER_TOKEN - _ENVELOPE
+    room = shortlist.tokens * BYTES_PER_TOKEN - _ENVELOPE - len(encoded(READING)) - 1
     narrowed = bool(shortlist.tags or shortlist.kinds)
     if not narrowed and sum(len(encoded(tool)) + 1 for tool in named if tool.listed) <= room:
         return None

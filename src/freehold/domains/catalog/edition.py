@@ -87,9 +87,9 @@ class Edition(Struct, frozen=True, kw_only=True, eq=False):
     """Digest of every list and of who may see what of it: equal on every replica that offers the same."""
 
 
-def edition(sources: Sequence[Offer], encode: Encode) -> Edition:
-    """What these sources offer. Raises ValueError for a URI template that is none."""
-    tools = unique_tools([(source.name, tool) for source in sources for tool in source.tools])
+def edition(sources: Sequence[Offer], encode: Encode, owed: Sequence[Tool] = ()) -> Edition:
+    """What these sources offer, with tools under reserved names behind it. Raises ValueError for a URI template that is none."""
+    tools = [*unique_tools([(source.name, tool) for source in sources for tool in source.tools]), *owed]
     prompts = unique_prompts([(source.name, prompt) for source in sources for prompt in source.prompts])
     resources = _resources(sources)
     lists = _lists(tools, resources, prompts, encode)

@@ -9,15 +9,17 @@ from typing import Final
 from msgspec.structs import replace
 
 from freehold.core.resource import Prompt, Resource
-from freehold.core.tool import Tool
+from freehold.core.tool import READ_MORE, Tool
 
 _LONGEST: Final = 64
 """Characters of a name that every known client takes."""
+RESERVED: Final = (READ_MORE,)
+"""Names of tools that answers speak of, so that no source's tool can have them."""
 
 
 def unique_tools(offered: Sequence[tuple[str, Tool]]) -> list[Tool]:
     """The tools in order, each behind its source's name, under names of their own."""
-    names = _unique([(source, tool.name) for source, tool in offered])
+    names = _unique([(source, tool.name) for source, tool in offered], RESERVED)
     return [tool if tool.name == name else replace(tool, name=name) for (_, tool), name in zip(offered, names, strict=True)]
 
 
@@ -50,10 +52,10 @@ def _runners(one: Resource | Prompt, name: str) -> tuple[Tool, Tool | None]:
     return replace(one.tool, name=name), completing
 
 
-def _unique(offered: Sequence[tuple[str, str]]) -> list[str]:
+def _unique(offered: Sequence[tuple[str, str]], reserved: Sequence[str] = ()) -> list[str]:
     """The name for each pair of source and name."""
-    counts = Counter(name for _, name in offered)
-    taken = {name for name, count in counts.items() if count == 1}
+    counts = Counter([*reserved, *(name for _, name in offered)])
+    taken = {name for name, count in counts.items() if count == 1 or name in reserved}
     unique: list[str] = []
     for source, name in offered:
         chosen = name if counts[name] == 1 else _prefixed(source, name, taken)

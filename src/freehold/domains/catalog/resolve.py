@@ -83,12 +83,15 @@ class Catalog:
         self._arrangements = tuple(arrangements)
         self.replace(())
 
-    def replace(self, sources: Sequence[Offer]) -> None:
+    def replace(self, sources: Sequence[Offer], owed: Sequence[Tool] = ()) -> None:
         """Offer from now on what these sources have. Two with one name: both get their source's name in front.
+
+        Tools that are `owed` come last, and no arrangement touches them.
 
         Of two resources with one URI the first is offered. Raises ValueError for a URI template that is none, and changes nothing.
         """
-        base = edition(sources, encoded)
+        base = edition(sources, encoded, owed)
+        self._owed = owed
         self._sources = tuple(sources)
         self._base = base
         self._encodings = {entry.tool: entry.json for entry in base.lists["tools"]}
@@ -119,7 +122,7 @@ class Catalog:
             for each in self._arrangements:
                 offers = each.arranged(tenant, offers)
             _make_room(self._editions, _EDITIONS)
-            known = self._editions[keys] = edition(offers, self._encoded)
+            known = self._editions[keys] = edition(offers, self._encoded, self._owed)
         return known
 
     def _encoded(self, tool: Tool) -> bytes:
@@ -212,6 +215,11 @@ class Catalog:
         return _View(pages, shown)
 
     def _tools(self, seen: Edition, principal: Principal) -> Sequence[Entry]:
+        """To whom nothing else is listed, what is owed to everybody is of no use."""
+        listed = self._listed(seen, principal)
+        return listed if any(_visible(entry.tool, principal) and not entry.tool.owed for entry in listed) else ()
+
+    def _listed(self, seen: Edition, principal: Principal) -> Sequence[Entry]:
         """What is not listed is shown to a caller with `allowed_tools` that name it and nothing that would find it."""
         listed = seen.lists["tools"]
         if principal.tools is None or any(_visible(entry.tool, principal) and entry.tool.stands_in is not None for entry in listed):
@@ -222,7 +230,8 @@ class Catalog:
             return listed
         order = {name: at for at, name in enumerate(seen.tools)}
         named.sort(key=lambda tool: order[tool.name])
-        return [known.get(tool.name) or Entry(tool, self._encoded(tool)) for tool in named]
+        owed = [entry for entry in listed if entry.tool.owed]
+        return [*(known.get(tool.name) or Entry(tool, self._encoded(tool)) for tool in named if not tool.owed), *owed]
 
     def _paged(self, entries: Sequence[Entry], principal: Principal) -> tuple[bytes, ...]:
         seen = [entry.json for entry in entries if _visible(entry.tool, principal)]
@@ -243,10 +252,15 @@ def _make_room(kept: dict[Any, Any], most: int) -> None:
 
 def _hidden(tool: Tool, principal: Principal) -> bool:
     return (
-        (principal.tools is not None and tool.name not in principal.tools)
+        not _allowed(tool, principal.tools)
         or bool(tool.plans and principal.plan not in tool.plans)
         or bool(tool.roles and not tool.roles & principal.roles)
     )
+
+
+def _allowed(tool: Tool, names: frozenset[str] | None) -> bool:
+    """Whether a caller with these `allowed_tools` may know of it."""
+    return names is None or tool.name in names or (tool.owed and bool(names))
 
 
 def _visible(tool: Tool, principal: Principal) -> bool:

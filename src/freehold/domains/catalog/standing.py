@@ -1,9 +1,10 @@
-"""Source: the three tools that stand in for a long catalog. An agent searches, has one described, and calls it by its name.
+"""Source: the three tools that stand in for a long catalog, and the one that reads on. An agent searches, has one described, and calls it
+by its name.
 
 Every caller searches their own catalog, indexed for itself: what is hidden has no part in a result, its order or its time."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, Protocol, cast
 
 import msgspec
@@ -13,7 +14,7 @@ from freehold.core.call import Call, Outcome
 from freehold.core.principal import Principal
 from freehold.core.refusals import Refusal
 from freehold.core.resource import Prompt, Resource
-from freehold.core.tool import Meant, Tool, View
+from freehold.core.tool import READ_MORE, Meant, Tool, View
 from freehold.domains.catalog.listing import defined
 from freehold.domains.catalog.search import Index
 
@@ -48,15 +49,16 @@ class _Kept(Struct, frozen=True, eq=False):
 
 
 class Standing:
-    """The source of the three tools. They need no scope; `allowed_tools` hides them as it hides any."""
+    """The source of these tools. They need no scope; `allowed_tools` hides the three as it hides any."""
 
-    def __init__(self, catalog: Seen) -> None:
-        """No index is made before the first search of a caller with that view."""
+    def __init__(self, catalog: Seen, read: Callable[[Call], Awaitable[Outcome]]) -> None:
+        """No index is made before the first search of a caller with that view. `read` gives the rest of an answer."""
         self.name = SOURCE
         self.tools: Sequence[Tool] = TOOLS
         self.resources: Sequence[Resource] = ()
         self.prompts: Sequence[Prompt] = ()
         self._catalog = catalog
+        self._read = read
         self._kept: dict[object, _Kept] = {}
         self._turn = asyncio.Lock()
 
@@ -65,6 +67,8 @@ class Standing:
         if call.tool.stands_in is not None:
             call.tool.stands_in(call.principal, call.arguments)
             raise Refusal("unknown_tool")
+        if call.tool.operation == READ_MORE:
+            return await self._read(call)
         if call.tool.operation == DESCRIBE:
             return self._describe(call.principal, call.arguments["name"])
         return await self._search(call.principal, call.arguments)
@@ -194,5 +198,14 @@ _CALL_TOOL: Final = _tool(
     open_world=True,
     stands_in=_meant,
 )
+READING: Final = _tool(
+    READ_MORE,
+    "The rest of an answer that was too large.",
+    _schema(["continuation"], continuation={"type": "string", "description": "As the answer gave it."}),
+    read_only=True,
+    idempotent=True,
+    owed=True,
+)
+"""Offered to everybody."""
 TOOLS: Final = (_SEARCH_TOOL, _DESCRIBE_TOOL, _CALL_TOOL)
 """Offered where a list is too long to be shown whole."""

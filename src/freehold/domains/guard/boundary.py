@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Final
 
+from freehold.core.content import utf8
+
 _BYTES: Final = 12
 
 
@@ -18,11 +20,8 @@ def weighed(text: str) -> tuple[str, int]:
     """The text as UTF-8 can carry it, a lone surrogate replaced by U+FFFD, and how many bytes that takes."""
     if text.isascii():
         return text, len(text)
-    try:
-        return text, len(text.encode())
-    except UnicodeEncodeError:
-        mended = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-        return mended, len(mended.encode())
+    encoded = utf8(text)
+    return encoded.decode(), len(encoded)
 
 
 def cut(text: str, cap: int) -> str:

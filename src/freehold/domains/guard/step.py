@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from freehold.core.call import Call, Next, Outcome
+from freehold.core.content import attached
 from freehold.core.refusals import Refusal
 from freehold.domains.guard.arguments import Arguments
 from freehold.domains.guard.boundary import cut, weighed, wrap
@@ -51,9 +52,11 @@ class Guard:
         if size > self._cap:
             held_to_it = promised is not None and outcome.status == "ok"
             if promised and held_to_it and promised.get("required"):
-                return Outcome(status="error", content=(_promise_broken(size, self._cap), *content), units=outcome.units)
+                broken = (_promise_broken(size, self._cap), *content, *_noticed(outcome))
+                return Outcome(status="error", content=broken, meta=outcome.meta, units=outcome.units)
             outcome, was_cut = msgspec.structs.replace(outcome, structured={} if held_to_it else UNSET), True
-        if was_cut:
+        content += _noticed(outcome)
+        if was_cut and not outcome.notice:
             content.append({"type": "text", "text": f"The answer was cut: only {self._cap} bytes are shown. Ask for less at once."})
         return msgspec.structs.replace(outcome, content=tuple(content))
 
@@ -77,9 +80,14 @@ class Guard:
         return {**block, "text": wrap(text, self._randomness) if self._boundary else text}, min(size, left), size <= left
 
 
+def _noticed(outcome: Outcome) -> list[dict[str, Any]]:
+    """Our own words, outside the boundary."""
+    return [{"type": "text", "text": outcome.notice}] if outcome.notice else []
+
+
 def _attached(block: dict[str, Any], left: int) -> _Kept:
     """Anything but text, as it is or not at all; what is not shown leaves its room to what follows."""
-    size = len(block["data"]) if "data" in block else len(msgspec.json.encode(block))
+    size = attached(block)
     return (block, size, True) if size <= left else ({"type": "text", "text": "(an attachment was too large)"}, 0, False)
 
 
