@@ -171,7 +171,7 @@ async def test_the_commands_edit_show_and_reset(here: Place) -> None:
     async with here.serving() as server, http() as session:
         minted = await here.done("token", "mint", "--tenant", "acme", "--user", "ann", "--role", "boss")
         found = (await Agent(session, server.url, minted.strip()).ask("tools/list")).json["result"]["tools"]
-        assert [one["name"] for one in found] == ["order"]
+        assert [one["name"] for one in found] == ["order", "read_more"]
     refused(await here.run("catalog", "edit", "--tool", "get_order"), "it changes nothing. Say what is to be different.")
     refused(await here.run("catalog", "show", "--tenant", "nobody"), "There is no tenant nobody.")
     refused(await here.run("catalog", "reset", "--tool", "get_order"), "There is no edit of get_order.")

@@ -33,7 +33,7 @@ async def test_from_a_document_to_a_served_call(bare: Place) -> None:
     async with bare.serving() as server, http() as session:
         agent = Agent(session, server.url, secret)
         tools = (await agent.ask("tools/list")).json["result"]["tools"]
-        assert [tool["name"] for tool in tools] == ["get_order"]
+        assert [tool["name"] for tool in tools] == ["get_order", "read_more"]
         assert "cannot be reached" in (await agent.call("get_order")).text
         server.process.send_signal(signal.SIGTERM)
         ended = await server.ended()

@@ -32,7 +32,7 @@ async def test_sources_are_added_listed_and_refreshed(here: Place) -> None:
     async with here.serving() as server, http() as session:
         token = (await here.done("token", "mint", "--tenant", "acme", "--user", "ann")).strip()
         tools = (await Agent(session, server.url, token).ask("tools/list")).json["result"]["tools"]
-    assert [tool["name"] for tool in tools] == ["api_get_order", "more_get_order"]
+    assert [tool["name"] for tool in tools] == ["api_get_order", "more_get_order", "read_more"]
     refused(await here.run("source", "refresh", "nowhere"), "There is no source nowhere. See `freehold source list`.")
 
 

@@ -204,7 +204,7 @@ async def test_the_boundary_cannot_be_closed_from_inside(server: Served) -> None
 class Report:
     """What a tool promises to answer."""
 
-    rows: list[str]
+    body: str
 
 
 async def test_an_answer_cut_short_of_its_promise_is_an_error_the_official_client_reads(settings: Settings) -> None:
@@ -212,8 +212,8 @@ async def test_an_answer_cut_short_of_its_promise_is_an_error_the_official_clien
     functions = Functions()
 
     async def report(count: int) -> Report:
-        """So many rows."""
-        return Report(["x" * 100] * count)
+        """So much of it."""
+        return Report("x" * 100 * count)
 
     functions.add(report, read_only=True)
     async with served(settings.model_copy(update={"answer_cap": 1_024}), functions=[functions]) as server:
@@ -224,8 +224,8 @@ async def test_an_answer_cut_short_of_its_promise_is_an_error_the_official_clien
             large = await client.call_tool("report", {"count": 50})
         booked = await entries(server, "acme")
     assert small.is_error is False
-    assert small.structured_content == {"rows": ["x" * 100] * 2}
+    assert small.structured_content == {"body": "x" * 200}
     assert large.is_error is True
     assert large.structured_content is None
-    assert "The call succeeded, but its answer of 5160 bytes was cut to 1024. Ask for less" in large.content[0].text
+    assert "The call succeeded, but its answer of 5011 bytes was cut to 1024. Ask for less" in large.content[0].text
     assert [entry["outcome"] for entry in booked] == ["ok", "error"]

@@ -140,7 +140,7 @@ async def test_own_fastapi_application_as_a_source(tmp_path: Path) -> None:
     app = Freehold(settings=Settings(data_dir=tmp_path / "data", plans={"open": {}}, default_plan="open"))
     app.api("shop", api)
     async with app.running(), listening_product(app, app.asgi) as server:
-        (tool,) = (await server.modern("tools/list", token=server.tokens["acme"])).json["result"]["tools"]
+        (tool, _) = (await server.modern("tools/list", token=server.tokens["acme"])).json["result"]["tools"]
         assert "authorization" not in tool["inputSchema"]["properties"]
         reply = await server.call(tool["name"], {"customer": "seven", "title": "x"}, token=server.tokens["acme"])
         assert reply.json["result"]["structuredContent"] == {"customer": "seven", "title": "x", "amount": 1, "authorized": True}

@@ -150,11 +150,11 @@ async def test_arguments_that_mean_nothing_are_refused_in_words(settings: Settin
 
 
 async def test_without_a_budget_nothing_changes(settings: Settings) -> None:
-    """A server that was not given one lists every tool and has none of the three."""
+    """A server that was not given one lists every tool, the one that reads on behind them, and has none of the three."""
     async with long(settings, Api(), catalog_tokens=None) as server:
         reply = await server.modern("tools/list", token=server.tokens["acme"])
-        shown = {one["name"] for one in reply.json["result"]["tools"]}
-        assert len(shown) == 5 * len(THINGS)
+        *shown, last = [one["name"] for one in reply.json["result"]["tools"]]
+        assert (len(set(shown)), last) == (5 * len(THINGS), "read_more")
         refused = await server.call("search_tools", {"query": "invoice"}, token=server.tokens["acme"])
         assert refused.json["error"]["data"]["code"] == "unknown_tool"
 

@@ -146,7 +146,7 @@ async def test_an_in_process_application_ends_with_the_server(tmp_path: Path) ->
     before = asyncio.all_tasks()
     async with served(settings, apis=[InProcessApi(name="shop", app=api)]) as server:
         token = await server.tenant("acme")
-        (tool,) = (await server.modern("tools/list", token=token)).json["result"]["tools"]
+        (tool, _) = (await server.modern("tools/list", token=token)).json["result"]["tools"]
         assert (await server.call(tool["name"], token=token)).status == 200
         assert said == ["up"]
     assert said == ["up", "down"]

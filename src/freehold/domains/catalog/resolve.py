@@ -136,8 +136,8 @@ class Catalog:
 
     @property
     def tools(self) -> Sequence[Tool]:
-        """Every tool, in listing order, before any arrangement."""
-        return tuple(self._base.tools.values())
+        """Every tool of the sources, in listing order, before any arrangement."""
+        return tuple(tool for tool in self._base.tools.values() if not tool.owed)
 
     # one of them
 
