@@ -48,7 +48,9 @@ async def test_a_budget_is_tried_without_changing_anything(shop: Place) -> None:
     assert report["total"]["tokens"] <= 3_000 < report["total"]["tokens_of_all"]
     assert report["recall"]["kept"] is True
     shown = {row["tool"] for row in report["listed"]}
-    assert shown == {"list_invoices", "get_invoice", "list_teams", "get_team", "search_tools", "describe_tool", "call_tool"}
+    ours = {"search_tools", "describe_tool", "call_tool", "read_more"}
+    assert shown == {"list_invoices", "get_invoice", "list_teams", "get_team", *ours}
+    assert (report["total"]["listed"], report["total"]["searched"]) == (4, 5 * len(THINGS) - 4)
     assert report["settings"].splitlines() == ["catalog_tokens = 3000", 'catalog_tags = ["invoice", "team"]', 'catalog_kinds = ["reads"]']
     assert (shop.folder / "freehold.toml").read_bytes() == before
     text = (shop.folder / "freehold.toml").read_text().replace("catalog_tokens = 8000", report["settings"])

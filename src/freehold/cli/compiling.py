@@ -15,7 +15,7 @@ from freehold.domains.catalog.edition import Edition, edition
 from freehold.domains.catalog.listing import encoded
 from freehold.domains.catalog.recall import Question, recall
 from freehold.domains.catalog.recall import questions as made
-from freehold.domains.catalog.standing import TOOLS, kind
+from freehold.domains.catalog.standing import READING, TOOLS, kind
 from freehold.kit.errors import Misconfigured
 
 _DAY: Final = 86_400.0
@@ -42,7 +42,7 @@ async def compiled(
     listed = {names[tool]: brief for tool, brief in found.items()} if found is not None else {}
     searched = recall(tools, listed, [*made(tools), *_given(questions, whole)])
     found_again = msgspec.to_builtins(searched) | {"kept": searched.kept}
-    shown = _shown(tools, listed) if found is not None else [_row(tool, encoded(tool)) for tool in tools]
+    shown = _shown(tools, listed) if found is not None else [_row(tool, encoded(tool)) for tool in (*tools, READING)]
     return {
         "listed": shown,
         "total": _total(tools, shown, searching=found is not None),
@@ -54,7 +54,7 @@ async def compiled(
 def _shown(tools: Sequence[Tool], listed: Mapping[str, Brief]) -> list[dict[str, Any]]:
     """The tools of the list, the dearest first."""
     brief = [(tool, encoded(replace(tool, brief=listed[tool.name]))) for tool in tools if tool.name in listed]
-    shown = [_row(tool, entry) for tool, entry in [*((tool, encoded(tool)) for tool in TOOLS), *brief]]
+    shown = [_row(tool, entry) for tool, entry in [*((tool, encoded(tool)) for tool in (*TOOLS, READING)), *brief]]
     return sorted(shown, key=lambda row: (-row["tokens"], row["tool"]))
 
 
@@ -64,13 +64,13 @@ def _row(tool: Tool, entry: bytes) -> dict[str, Any]:
 
 
 def _total(tools: Sequence[Tool], shown: Sequence[dict[str, Any]], *, searching: bool) -> dict[str, int]:
-    listed = len(shown) - (len(TOOLS) if searching else 0)
+    listed = len(shown) - (len(TOOLS) if searching else 0) - 1  # reading on is listed beside what is counted
     return {
         "tools": len(tools),
         "listed": listed,
         "searched": len(tools) - listed,
         "tokens": _tokens(sum(row["bytes"] + 1 for row in shown)),
-        "tokens_of_all": _tokens(sum(len(encoded(tool)) + 1 for tool in tools)),
+        "tokens_of_all": _tokens(sum(len(encoded(tool)) + 1 for tool in (*tools, READING))),
     }
 
 
