@@ -245,7 +245,8 @@ async def test_what_was_changed_or_is_over_is_refused_alike(settings: Settings) 
         token = server.tokens["acme"]
         good = Shown.of(await server.call("get_all", token=token)).page["next"]["continuation"]
         changed = [good[:at] + ("A" if good[at] != "A" else "B") + good[at + 1 :] for at in range(0, len(good), 9)]
-        for wrong in (*changed, "", "continuation", good[:-4], good + "AAAA", good.replace("-", "+") + " ", "x" * 100_000):
+        changed += [other for other in (good.replace("-", "+"), good.replace("_", "/")) if other != good]
+        for wrong in (*changed, "", "continuation", good[:-4], good + "AAAA", f"{good} ", "x" * 100_000):
             reply = await server.call("read_more", {"continuation": wrong}, token=token)
             assert refused(reply) == "unknown_continuation", wrong[:80]
         assert "call the tool anew" in reply.text

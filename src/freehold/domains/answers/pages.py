@@ -155,9 +155,11 @@ def _structured(outcome: Outcome, made: Cut, main: bytes, tool: Tool, cap: int) 
     written = _written(outcome.structured)
     if len(written) <= cap or made.records is None:
         return outcome.structured
-    same = made.records if written == main else listed(written)
-    if same is None or _values(same.records) != _values(made.records.records):
-        return outcome.structured
+    same = made.records
+    if written != main:
+        same = listed(written)
+        if same is None or _values(same.records) != _values(made.records.records):
+            return outcome.structured
     value = same.around(same.records[: made.parts[0].shown])
     return Raw(value) if len(value) <= cap and _keeps(value, tool, outcome) else outcome.structured
 

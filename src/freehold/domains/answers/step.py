@@ -2,6 +2,7 @@
 
 What cannot be cut, and resources and prompts, are left to the guard, which bounds everything."""
 
+import asyncio
 from collections.abc import Callable
 
 from freehold.core.call import Call, Next, Outcome
@@ -26,7 +27,7 @@ class Answers:
         outcome = await nxt(call)
         if call.method != "tools/call" or fits(outcome, self._cap):
             return outcome
-        made = paged(outcome, call.tool, self._cap)
+        made = await asyncio.to_thread(paged, outcome, call.tool, self._cap)  # a tenth of a second for the largest
         if made is None:
             return outcome
         shown, pages = made
