@@ -8,9 +8,9 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from bench.documents.many import Workshop, found, sampled, work
-from bench.documents.one import Facts
-from bench.documents.totals import heading, remarks, row, summary
+from bench import peers
+from bench.documents.many import Measured, Workshop, found, sampled, work
+from bench.documents.totals import compared, heading, remarks, row, summary
 
 OWN = Path(__file__).parent / "own"
 """Measured when nothing is named."""
@@ -20,19 +20,25 @@ def main() -> int:
     """0 when every document was imported or refused, and every call arrived as its document asks."""
     said = arguments()
     if said.work:
-        work(said.seed)
+        work(said.seed, beside=bool(said.beside))
         return 0
+    if said.beside:
+        peers.prepare()
     began, documents = time.monotonic(), found(said.paths or [OWN])
     called = sampled(documents, said.documents, said.seed)
     print(heading(), flush=True)
-    facts: list[Facts] = []
-    with closing(Workshop(said.seed, fresh=not any(path.is_dir() for path in said.paths))) as workshop:
+    measured: list[Measured] = []
+    fresh = not any(path.is_dir() for path in said.paths)
+    with closing(Workshop(said.seed, fresh, beside=bool(said.beside))) as workshop:
         for document in documents:
-            facts.append(workshop.measure(document, said.calls if document.name in called else 0))
-            print(row(facts[-1]), flush=True)
+            measured.append(workshop.measure(document, said.calls if document.name in called else 0))
+            print(row(measured[-1].ours), flush=True)
+    facts = [each.ours for each in measured]
     seconds = time.monotonic() - began
     print("\n".join(["", *(remark for each in facts for remark in remarks(each)), ""]))
     print(summary(facts, seconds=seconds, peak_mib=workshop.peak_mib))
+    if said.beside:
+        print(f"\n{compared(said.beside, measured)}")
     return 1 if any(each.faults or each.crash for each in facts) else 0
 
 
@@ -44,6 +50,7 @@ def arguments() -> argparse.Namespace:
     add("--documents", type=int, metavar="N", help="call a sample of N documents and import the others only (all are called)")
     add("--calls", type=int, default=12, metavar="N", help="tools called per document (12); 0 imports only")
     add("--seed", type=int, default=1, metavar="S", help="another seed calls other documents and tools with other arguments (1)")
+    add("--beside", choices=["fastmcp"], help="call the same operations through FastMCP's from_openapi, too")
     add("--work", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
 
