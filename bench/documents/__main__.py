@@ -20,7 +20,7 @@ def main() -> int:
     """0 when every document was imported or refused, and every call arrived as its document asks."""
     said = arguments()
     if said.work:
-        work(said.seed, beside=bool(said.beside))
+        work(said.seed)
         return 0
     if said.beside:
         peers.prepare()
@@ -29,9 +29,11 @@ def main() -> int:
     print(heading(), flush=True)
     measured: list[Measured] = []
     fresh = not any(path.is_dir() for path in said.paths)
-    with closing(Workshop(said.seed, fresh, beside=bool(said.beside))) as workshop:
+    beside = sampled([each for each in documents if each.name in called], said.beside_documents, said.seed) if said.beside else set()
+    with closing(Workshop(said.seed, fresh)) as workshop:
         for document in documents:
-            measured.append(workshop.measure(document, said.calls if document.name in called else 0))
+            calls = said.calls if document.name in called else 0
+            measured.append(workshop.measure(document, calls, beside=document.name in beside))
             print(row(measured[-1].ours), flush=True)
     facts = [each.ours for each in measured]
     seconds = time.monotonic() - began
@@ -51,6 +53,7 @@ def arguments() -> argparse.Namespace:
     add("--calls", type=int, default=12, metavar="N", help="tools called per document (12); 0 imports only")
     add("--seed", type=int, default=1, metavar="S", help="another seed calls other documents and tools with other arguments (1)")
     add("--beside", choices=["fastmcp"], help="call the same operations through FastMCP's from_openapi, too")
+    add("--beside-documents", type=int, metavar="N", help="of the called documents only N (all); it takes seconds for each")
     add("--work", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
 

@@ -22,9 +22,9 @@ from bench.running import HERE, PEERS
 from freehold.demo.session import connected
 
 SCRIPT = HERE / "servers" / "fastmcp_document.py"
-STARTING = 90.0
+STARTING = 45.0
 """Seconds it may take to import a document."""
-CALLING = 90.0
+CALLING = 45.0
 """Seconds for the list and all calls of a document."""
 _LONGEST = 2**26
 """Bytes of the line that says which tool is which operation."""

@@ -55,10 +55,10 @@ class Measured(NamedTuple):
     """The peer's, where one was asked for and something was called."""
 
 
-def work(seed: int, *, beside: bool) -> None:
+def work(seed: int) -> None:
     """The other process: a document to measure per line of input, its facts and the peer's per line of output."""
     for line in sys.stdin:
-        name, path, calls = json.loads(line)
+        name, path, calls, beside = json.loads(line)
         facts = measured(Path(path), name, calls=calls, seed=seed)
         peer = fastmcp(Path(path), name, facts.asked, seed=seed) if beside and facts.asked else None
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / MIB
@@ -72,20 +72,18 @@ class Workshop:
     seed: int
     fresh: bool
     """A new process for each document, whose memory holds nothing of those before."""
-    beside: bool = False
-    """Whether the peer is asked the same."""
     peak_mib: float = 0.0
     """The most memory any of the processes held."""
     _process: "subprocess.Popen[str] | None" = field(default=None)
 
-    def measure(self, document: Found, calls: int) -> Measured:
-        """The document's facts; one that ends the process or outlives `PATIENCE` is a crash."""
+    def measure(self, document: Found, calls: int, *, beside: bool = False) -> Measured:
+        """The document's facts, with `beside` also the peer's; one that ends the process or outlives `PATIENCE` is a crash."""
         if self.fresh:
             self.close()
         process = self._running()
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(json.dumps([document.name, str(document.path), calls]) + "\n")
+        process.stdin.write(json.dumps([document.name, str(document.path), calls, beside]) + "\n")
         process.stdin.flush()
         late = threading.Timer(PATIENCE, process.kill)
         late.start()
@@ -100,14 +98,7 @@ class Workshop:
 
     def _running(self) -> "subprocess.Popen[str]":
         if self._process is None:
-            command = [
-                sys.executable,
-                "-m",
-                "bench.documents",
-                "--work",
-                f"--seed={self.seed}",
-                *(["--beside=fastmcp"] if self.beside else []),
-            ]
+            command = [sys.executable, "-m", "bench.documents", "--work", f"--seed={self.seed}"]
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
         return self._process
 
