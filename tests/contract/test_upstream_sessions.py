@@ -146,7 +146,7 @@ async def _reached(server: Old, db: Database) -> AsyncIterator[tuple[Upstreams, 
         documents = Documents(db, outbound, Changes(db, MemoryState(clock), poll_seconds=3600), clock)
         upstreams = Upstreams(documents, outbound, seconds=10, cap=1_000_000, clock=clock, randomness=bytes)
         try:
-            yield upstreams, UpstreamSpec(name="old", location=f"{url}/mcp")
+            yield upstreams, UpstreamSpec(name="old", location=f"{url}/mcp", relays=True)
         finally:
             await upstreams.close()
             await outbound.close()
@@ -217,18 +217,6 @@ async def test_a_question_on_its_own_stream_is_the_call_s(old: Any) -> None:
     assert server.begun[-1]["capabilities"] == {"sampling": {"tools": {}}}
 
 
-class Client:
-    """A caller's own client, which can be asked whatever the functions are there for."""
-
-    def __init__(self, handlers: Handlers) -> None:
-        """It answers with these."""
-        self._handlers = handlers
-
-    def __getattr__(self, name: str) -> Any:
-        """As they do."""
-        return getattr(self._handlers, name)
-
-
 async def test_nothing_is_asked_of_a_client_unless_the_operator_says_so(old: Any) -> None:
     """The server is told that it may ask nothing, and one that asks all the same is declined; where it is relayed, the client answers."""
     server, upstreams, spec = old
@@ -238,8 +226,8 @@ async def test_nothing_is_asked_of_a_client_unless_the_operator_says_so(old: Any
         asked.append(params)
         return ANSWER
 
-    able = Client(Handlers(sampling=sample))
-    outcome = await _call(upstreams, spec, "ask", channel=able)
+    able = Handlers(sampling=sample)
+    outcome = await _call(upstreams, replace(spec, relays=False), "ask", channel=able)
     assert (outcome.content[0]["text"], asked) == ("nobody listens", [])
     assert server.begun[-1]["capabilities"] == {}
     relay = Relay(able, "old", may_ask=False)
@@ -248,7 +236,7 @@ async def test_nothing_is_asked_of_a_client_unless_the_operator_says_so(old: Any
     with pytest.raises(Refusal, match="broke off"):
         await relay.round(Raw(json.dumps({"inputRequests": {"k": {"method": "sampling/createMessage", "params": QUESTION}}}).encode()))
     assert asked == []
-    outcome = await _call(upstreams, replace(spec, relays=True), "ask", channel=able)
+    outcome = await _call(upstreams, spec, "ask", channel=able)
     assert (outcome.content[0]["text"], len(asked)) == ("Paris", 1)
     assert server.begun[-1]["capabilities"] == {"sampling": {"tools": {}}}
 

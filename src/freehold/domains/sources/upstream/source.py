@@ -17,7 +17,6 @@ from freehold.domains.sources.running import UNANSWERED
 from freehold.domains.sources.sending import traced
 from freehold.domains.sources.upstream import naming
 from freehold.domains.sources.upstream.exchange import Wrong
-from freehold.domains.sources.upstream.handlers import Handlers
 from freehold.domains.sources.upstream.link import Link
 from freehold.domains.sources.upstream.offered import Offered, Remote
 from freehold.domains.sources.upstream.relay import Relay, kind
@@ -63,8 +62,7 @@ class UpstreamSource:
         """Have it done. An error of the upstream is an outcome; no answer, or a wrong one, is a `Refusal`."""
         remote = cast("Remote", call.tool.operation)
         method, params = self._request(remote, call)
-        may_ask = self._relays or isinstance(call.channel, Handlers)  # functions of the SaaS's own code were brought to be asked
-        relay = Relay(call.channel, self._name, may_ask=may_ask)
+        relay = Relay(call.channel, self._name, may_ask=self._relays or call.own_code)
         more = (*mirrors.repeated(remote.plan, call.arguments), *traced(call.traceparent))
         try:
             result = await self._answered(method, params, call, relay, more)
