@@ -26,6 +26,8 @@ def main() -> int:
         peers.prepare()
     began, documents = time.monotonic(), found(said.paths or [OWN])
     called = sampled(documents, said.documents, said.seed)
+    if said.sample_only:
+        documents = [each for each in documents if each.name in called]
     print(heading(), flush=True)
     measured: list[Measured] = []
     fresh = not any(path.is_dir() for path in said.paths)
@@ -50,6 +52,7 @@ def arguments() -> argparse.Namespace:
     add = parser.add_argument
     add("paths", nargs="*", type=Path, metavar="FILE|FOLDER", help="OpenAPI 3.0/3.1 or Swagger 2.0, JSON or YAML (our own hard document)")
     add("--documents", type=int, metavar="N", help="call a sample of N documents and import the others only (all are called)")
+    add("--sample-only", action="store_true", help="leave the documents out that are not called")
     add("--calls", type=int, default=12, metavar="N", help="tools called per document (12); 0 imports only")
     add("--seed", type=int, default=1, metavar="S", help="another seed calls other documents and tools with other arguments (1)")
     add("--beside", choices=["fastmcp"], help="call the same operations through FastMCP's from_openapi, too")

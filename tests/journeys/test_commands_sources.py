@@ -158,7 +158,7 @@ async def test_a_preview_names_the_tools_that_say_less(bare: Place) -> None:
     assert trimmed["what"] == "prose"
     said = await bare.done("source", "preview", "long.json")
     assert re.search(r"^trimmed +1$", said, re.MULTILINE)
-    assert f"  {trimmed['tool']}: descriptions inside its arguments are shortened" in said
+    assert f"  {trimmed['tool']}: descriptions inside the arguments are shortened" in said
     assert "fields are left out" not in said
 
 

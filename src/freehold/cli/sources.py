@@ -11,10 +11,11 @@ from freehold.cli.moments import counted, moment
 
 app = typer.Typer(help="Sources of tools: add, list, preview, refresh.", no_args_is_help=True)
 
-_LEFT_OUT: Final = {
-    "prose": "descriptions inside its arguments are shortened",
-    "fields": "some nested fields are left out of its schema, and accepted all the same",
+LEFT_OUT: Final = {
+    "prose": "descriptions inside the arguments are shortened",
+    "fields": "some nested fields are left out of the schema, and accepted all the same",
 }
+"""What a definition that was trimmed lacks."""
 
 
 @app.command()
@@ -79,7 +80,7 @@ def preview(
     for skip in skipped:
         typer.echo(f"  {skip['operation']}: {skip['why']}")
     for trim in trimmed:
-        typer.echo(f"  {trim['tool']}: {_LEFT_OUT[trim['what']]}")
+        typer.echo(f"  {trim['tool']}: {LEFT_OUT[trim['what']]}")
     for flag in flagged:
         typer.echo(f"  {flag['tool']} is flagged: {flag['why']}")
     for remark in remarks:

@@ -9,7 +9,7 @@ from freehold.core.tool import Tool
 from freehold.domains.sources.graphql.answers import outcome
 from freehold.domains.sources.graphql.operation import GraphQlOperation
 from freehold.domains.sources.openapi.shaping import Shaping
-from freehold.domains.sources.openapi.tools import Compiled
+from freehold.domains.sources.openapi.tools import Compiled, Trimmed
 from freehold.domains.sources.sending import reach, refusal, traced
 from freehold.kit.http import Outbound, Request, SendFailed
 
@@ -36,6 +36,11 @@ class GraphQlSource:
     def tools(self) -> Sequence[Tool]:
         """The operator's own operations, then queries and mutations in the schema's order."""
         return self._compiled.tools
+
+    @property
+    def trimmed(self) -> Sequence[Trimmed]:
+        """Tools whose definition says less than the schema."""
+        return self._compiled.trimmed
 
     @property
     def resources(self) -> Sequence[Resource]:
