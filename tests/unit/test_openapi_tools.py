@@ -389,16 +389,3 @@ def test_one_bad_operation_never_costs_the_document(bad: Any, item: Any, compone
     made = compiled(paths, components=components)
     assert "get_good" in {tool.name for tool in made.tools}
     assert not [skip for skip in made.skipped if "malformed" in skip.why]
-
-
-def test_parameters_that_are_alike_are_one_and_others_are_not() -> None:
-    """Written out in every operation, one that says the same is the same value; one that differs is another, in its place, too."""
-    same, other = parameter("id", "path"), parameter("id", "path", {"type": "integer"})
-    paths = {"/a/{id}": {"get": {"parameters": [same]}}, "/b/{id}": {"get": {"parameters": [dict(same)]}}}
-    raw = document({**paths, "/c/{id}": {"get": {"parameters": [other]}}, "/d": {"get": {"parameters": [parameter("id", "query")]}}})
-    first, second, third, fourth = [tool.input_schema["properties"]["id"] for tool in compile_tools(raw, source="api").tools]
-    assert first is second
-    assert (first["type"], third["type"]) == ("string", "integer")
-    assert fourth is not first
-    requests = [tool.operation.request({"id": "7"}, (), "", "") for tool in compile_tools(raw, source="api").tools]
-    assert [request.url.partition("example.com")[2] for request in requests] == ["/a/7", "/b/7", "/c/7", "/d?id=7"]
