@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 import jsonschema_rs
-from hypothesis import HealthCheck, find, settings
+from hypothesis import HealthCheck, Phase, find, settings
 from hypothesis.errors import HypothesisException
 from hypothesis.strategies import from_regex
 
@@ -176,7 +176,14 @@ class Generator:
 @lru_cache
 def _simplest(pattern: str, least: int) -> str | None:
     """The first text a search finds for a pattern, always the same one; None for what Python's patterns cannot say."""
-    plain = settings(database=None, derandomize=True, deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+    plain = settings(
+        database=None,
+        derandomize=True,
+        deadline=None,
+        max_examples=60,
+        phases=[Phase.generate],  # a simpler text would cost seconds to look for
+        suppress_health_check=list(HealthCheck),
+    )
     try:
         return find(from_regex(pattern), lambda made: len(made) >= least, settings=plain)
     except (re.error, HypothesisException, OverflowError):

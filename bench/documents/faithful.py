@@ -11,8 +11,8 @@ from bench.documents.operations import Described, Parameter
 from bench.documents.recorder import Recorded
 from bench.documents.written import Pairs, Unfaithful, in_header, in_path, take, text
 
-_OURS = frozenset({"host", "user-agent", "accept", "accept-encoding", "authorization", "content-type", "content-length", "traceparent"})
-"""Headers of Freehold and of the connection; any other must be a parameter."""
+OURS = frozenset({"host", "user-agent", "accept", "accept-encoding", "authorization", "content-type", "content-length", "traceparent"})
+"""Headers of the gateway and of the connection; any other must be a parameter."""
 _SEGMENT = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*")
 _QUERY = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*")
 
@@ -107,7 +107,7 @@ def _check_headers(described: Described, given: Given, recorded: Recorded) -> No
                 raise Unfaithful("header_wrong", f"{name}={value!r} arrived as {came!r}")
         elif parameter.required and not unsent(described, parameter):
             raise Unfaithful("header_missing", name)
-    allowed = _OURS | {"cookie"} | {name.lower() for place, name in given.parameters if place == "header"}
+    allowed = OURS | {"cookie"} | {name.lower() for place, name in given.parameters if place == "header"}
     extra = {name for name, _ in recorded.headers} - allowed
     if extra:
         raise Unfaithful("header_extra", ", ".join(sorted(extra)))

@@ -67,7 +67,9 @@ def slot(written: str, by_name: Mapping[str, Parameter]) -> Parameter:
 
 
 def names(parameter: Parameter, free: Mapping[str, Any]) -> Iterator[str]:
-    """The arguments that could be this parameter, likeliest first: its own name, or what an argument's name may keep of it."""
+    """The arguments that could be this parameter, likeliest first: marked with its place, its own name, or what may be kept of it."""
+    if f"{parameter.name}__{parameter.place}" in free:
+        yield f"{parameter.name}__{parameter.place}"
     if parameter.name in free:
         yield parameter.name
     plain = _plain(parameter.name)

@@ -13,11 +13,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.documents.one import MIB, Facts, measured
+from bench.documents.beside import fastmcp
+from bench.documents.facts import Facts
+from bench.documents.one import MIB, measured
 
 ROOT = Path(__file__).parents[2]
 SUFFIXES = {".json", ".yaml", ".yml"}
-PATIENCE = 300.0
+PATIENCE = 480.0
 """Seconds after which a document counts as a crash."""
 
 
@@ -45,13 +47,22 @@ def sampled(documents: Sequence[Found], most: int | None, seed: int) -> set[str]
     return {each.name for each in random.Random(seed).sample(documents, size)}  # noqa: S311  a sample, not a secret
 
 
+class Measured(NamedTuple):
+    """One document."""
+
+    ours: Facts
+    beside: Facts | None = None
+    """The peer's, where one was asked for and something was called."""
+
+
 def work(seed: int) -> None:
-    """The other process: a document to measure per line of input, its facts per line of output."""
+    """The other process: a document to measure per line of input, its facts and the peer's per line of output."""
     for line in sys.stdin:
-        name, path, calls = json.loads(line)
+        name, path, calls, beside = json.loads(line)
         facts = measured(Path(path), name, calls=calls, seed=seed)
+        peer = fastmcp(Path(path), name, facts.asked, seed=seed) if beside and facts.asked else None
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / MIB
-        print(json.dumps([asdict(facts), peak]), flush=True)
+        print(json.dumps([asdict(facts), None if peer is None else asdict(peer), peak]), flush=True)
 
 
 @dataclass
@@ -65,14 +76,14 @@ class Workshop:
     """The most memory any of the processes held."""
     _process: "subprocess.Popen[str] | None" = field(default=None)
 
-    def measure(self, document: Found, calls: int) -> Facts:
-        """The document's facts; one that ends the process or outlives `PATIENCE` is a crash."""
+    def measure(self, document: Found, calls: int, *, beside: bool = False) -> Measured:
+        """The document's facts, with `beside` also the peer's; one that ends the process or outlives `PATIENCE` is a crash."""
         if self.fresh:
             self.close()
         process = self._running()
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(json.dumps([document.name, str(document.path), calls]) + "\n")
+        process.stdin.write(json.dumps([document.name, str(document.path), calls, beside]) + "\n")
         process.stdin.flush()
         late = threading.Timer(PATIENCE, process.kill)
         late.start()
@@ -80,10 +91,10 @@ class Workshop:
         late.cancel()
         if not line:
             self.close()
-            return Facts(document.name, crash=f"its process ended with {process.returncode}; what it said last is above")
-        facts, peak = json.loads(line)
+            return Measured(Facts(document.name, crash=f"its process ended with {process.returncode}; what it said last is above"))
+        facts, peer, peak = json.loads(line)
         self.peak_mib = max(self.peak_mib, peak)
-        return Facts(**facts)
+        return Measured(Facts(**facts), None if peer is None else Facts(**peer))
 
     def _running(self) -> "subprocess.Popen[str]":
         if self._process is None:

@@ -7,21 +7,19 @@ import random
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from bench.documents.arguments import Generator
-from bench.documents.faithful import check
+from bench.documents.calling import MOVED_TO, Stand, call, listed
+from bench.documents.facts import Facts
 from bench.documents.operations import Described, load, operations
-from bench.documents.recorder import Recorder, recording
-from bench.documents.replies import REPLIES, check_answer
+from bench.documents.recorder import Recorded, recording
 from bench.documents.written import Unfaithful
 from freehold.app import Application, build
 from freehold.core.refusals import Refusal
@@ -31,50 +29,10 @@ from freehold.domains.sources.openapi.read import read
 from freehold.domains.sources.openapi.tools import Compiled, compile_tools
 from freehold.settings import PlanSettings, Settings, SourceSettings
 
-if TYPE_CHECKING:
-    from mcp.client import Client
-    from mcp.types import Tool
-
-MOVED_TO = "/moved/to"
-"""Base path of the recorder, so that a path put together wrongly shows."""
 TENANT = "bench"
 PAGE = 250
 MIB = 1024 * 1024
 NOWHERE = "http://127.0.0.1:1/"
-
-
-@dataclass
-class Facts:
-    """One line of the table."""
-
-    document: str
-    operations: int = 0
-    tools: int = 0
-    skipped: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
-    """Reason, and the operation that was skipped for it."""
-    list_bytes: int = 0
-    largest: int = 0
-    """Bytes of the largest tool."""
-    pages: int = 0
-    seconds: float = 0.0
-    """Processor time of reading and compiling."""
-    rss_mib: float = 0.0
-    sampled: int = 0
-    calls: int = 0
-    faithful: int = 0
-    refused: str = ""
-    """Why the document was not imported at all."""
-    crash: str = ""
-    """How the import ended when it neither succeeded nor refused."""
-    ungenerated: int = 0
-    """Sampled tools no valid arguments were found for."""
-    faults: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
-    """Class, and what happened."""
-
-    @property
-    def classes(self) -> dict[str, int]:
-        """Faults counted by class."""
-        return dict(Counter(fault for fault, _ in self.faults))
 
 
 def measured(document: Path, name: str, *, calls: int, seed: int) -> Facts:
@@ -83,6 +41,7 @@ def measured(document: Path, name: str, *, calls: int, seed: int) -> Facts:
     data = document.read_bytes()
     warm()
     gc.collect()
+    gc.freeze()  # what stands before the import need not be looked through again
     before, began = resident(), time.process_time()
     try:
         compiled = imported(data)
@@ -133,33 +92,21 @@ def resident() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-@dataclass
-class _Stand:
-    """What a call needs to be judged."""
-
-    recorder: Recorder
-    client: "Client"
-    token: str
-    audience: str
-    keys: KeySet
-    chance: random.Random
-
-
 async def _called(document: Path, facts: Facts, described: list[Described], calls: int, seed: int) -> None:
     async with _standing(document, seed) as stand:
-        tools = await _listed(stand.client, facts)
+        tools = await listed(stand.client, facts)
         if len(tools) != len(described):
             facts.faults.append(("listing", f"{len(tools)} tools for {len(described)} operations"))
             return
         pairs = list(zip(tools, described, strict=True))
         chosen = random.Random(seed).sample(pairs, min(calls, len(pairs)))  # noqa: S311  a sample, not a secret
-        facts.sampled = len(chosen)
+        facts.asked, facts.sampled = [operation.label for _, operation in chosen], len(chosen)
         for tool, operation in chosen:
-            await _one(stand, tool, operation, facts, f"{seed} {operation.label}")
+            await call(stand, tool, operation, facts, seed)
 
 
 @asynccontextmanager
-async def _standing(document: Path, seed: int) -> AsyncIterator[_Stand]:
+async def _standing(document: Path, seed: int) -> AsyncIterator[Stand]:
     """Freehold in front of a recorder, and a client of one tenant who may call everything."""
     with tempfile.TemporaryDirectory(prefix="freehold-bench-") as folder:
         async with recording() as recorder:
@@ -179,9 +126,9 @@ async def _standing(document: Path, seed: int) -> AsyncIterator[_Stand]:
                 token = await _token(application)
                 await application.signing_keys.current("service")  # made at first use, and published from then on
                 published: Any = await application.signing_keys.published("service")
+                seen = partial(_credited, token, f"http://{place}", KeySet.import_key_set(published))
                 async with connected(f"{address(taken)}/mcp", token) as client:
-                    chance = random.Random(f"{seed} {document.name}")  # noqa: S311  a sample, not a secret
-                    yield _Stand(recorder, client, token, f"http://{place}", KeySet.import_key_set(published), chance)
+                    yield Stand(recorder, client, random.Random(f"{seed} {document.name}"), seen)  # noqa: S311  a sample, not a secret
 
 
 async def _token(application: Application) -> str:
@@ -189,60 +136,12 @@ async def _token(application: Application) -> str:
     return await application.administration.mint_token(TENANT, "agent", scopes=("mcp:read", "mcp:write", "mcp:admin"), expires_in=3600)
 
 
-async def _listed(client: "Client", facts: Facts) -> "list[Tool]":
-    tools: list[Tool] = []
-    cursor: str | None = None
-    while True:
-        page = await client.list_tools(cursor=cursor)
-        tools += page.tools
-        facts.pages += 1
-        cursor = page.next_cursor
-        if cursor is None:
-            break
-    sizes = [len(tool.model_dump_json(by_alias=True, exclude_none=True)) for tool in tools]
-    facts.list_bytes, facts.largest = sum(sizes) + len(sizes) + 12, max(sizes, default=0)
-    if len({tool.name for tool in tools}) != len(tools):
-        facts.faults.append(("listing", "two tools have one name"))
-    return tools
-
-
-async def _one(stand: _Stand, tool: "Tool", described: Described, facts: Facts, seed: str) -> None:
-    try:
-        arguments = Generator(tool.input_schema, seed).arguments()
-    except ValueError as fault:
-        facts.faults.append(("schema", f"{tool.name}: {fault}"))
-        return
-    if arguments is None:
-        facts.ungenerated += 1
-        return
-    facts.calls += 1
-    try:
-        await _call(stand, tool, described, arguments)
-    except Unfaithful as unfaithful:
-        facts.faults.append((unfaithful.fault, f"{tool.name} ({described.label}) {unfaithful}"))
-    else:
-        facts.faithful += 1
-
-
-async def _call(stand: _Stand, tool: "Tool", described: Described, arguments: dict[str, Any]) -> None:
-    reply = stand.recorder.reply = stand.chance.choice(REPLIES)
-    try:
-        result = await stand.client.call_tool(tool.name, arguments)
-    except (RuntimeError, ValueError) as fault:  # what the client says of an answer it cannot accept
-        raise Unfaithful("answer", f"{type(fault).__name__}: {fault}") from None
-    seen = stand.recorder.take()
-    said = " ".join(block.text for block in result.content if block.type == "text")
-    if len(seen) != 1:
-        raise Unfaithful("not_sent" if not seen else "repeated", said)
-    check(described, tool.input_schema.get("properties", {}), arguments, seen[0])
-    _credential(stand, seen[0].header("authorization") or "", seen[0].raw)
-    check_answer(reply, result, tool.output_schema, head=described.method == "HEAD")
-
-
-def _credential(stand: _Stand, authorization: str, raw: bytes) -> None:
+def _credited(token: str, audience: str, keys: KeySet, recorded: Recorded) -> Recorded:
     """Our service token for this API and tenant, and no trace of the caller's token."""
-    if stand.token.encode() in raw or any(part.encode() in raw for part in stand.token.split(".")[1:]):
+    if token.encode() in recorded.raw or any(part.encode() in recorded.raw for part in token.split(".")[1:]):
         raise Unfaithful("leak", "the caller's token arrived")
-    claims = jwt.decode(authorization.removeprefix("Bearer "), stand.keys, algorithms=["ES256"]).claims
-    if claims["aud"] != stand.audience or claims["tenant_id"] != TENANT:
+    authorization = recorded.header("authorization") or ""
+    claims = jwt.decode(authorization.removeprefix("Bearer "), keys, algorithms=["ES256"]).claims
+    if claims["aud"] != audience or claims["tenant_id"] != TENANT:
         raise Unfaithful("authorization", f"{claims}")
+    return recorded

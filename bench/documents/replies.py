@@ -73,7 +73,10 @@ def _same_value(value: Any, structured: Any, promised: dict[str, Any] | None, sa
 
 
 def _fits(schema: dict[str, Any], value: Any) -> bool:
-    return jsonschema_rs.Draft202012Validator(schema, offline=True).is_valid(value)
+    try:
+        return jsonschema_rs.Draft202012Validator(schema, offline=True).is_valid(value)
+    except ValueError as fault:
+        raise Unfaithful("schema", f"the output schema is none: {fault}") from None
 
 
 def _attached(result: "CallToolResult") -> list[str]:

@@ -4,7 +4,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from bench.documents.one import Facts
+from bench.documents.facts import Facts
+from bench.documents.many import Measured
 
 COLUMNS = (
     *("document", "operations", "tools", "skipped", "list bytes", "largest", "CPU s", "MiB", "sampled", "calls", "faithful", "faults"),
@@ -57,6 +58,34 @@ def summary(found: Sequence[Facts], *, seconds: float, peak_mib: float) -> str:
             *_counted("refused:", ((facts.refused, facts.document) for facts in found if facts.refused)),
             *_counted("fault", ((fault, f"{facts.document}: {what}") for facts in found for fault, what in facts.faults)),
         ]
+    )
+
+
+def compared(peer: str, measured: Sequence[Measured]) -> str:
+    """What the peer made of the operations that were asked of us, and what we made of those in the documents it imports."""
+    pairs = [(each.ours, each.beside) for each in measured if each.beside is not None]
+    theirs = [beside for _, beside in pairs]
+    both = [(ours, beside) for ours, beside in pairs if not beside.refused and not beside.crash]
+    left = f"refused {_how_many(theirs, 'refused')}, not finished {_how_many(theirs, 'crash')}"
+    seconds, own = sum(each.seconds for _, each in both), sum(ours.seconds for ours, _ in both)
+    return "\n".join(
+        [
+            f"{peer}, asked the same: documents {len(pairs):,}, of them {left}",
+            f"import of the others: {seconds:.1f} s of processor time, by us {own:.1f} s",
+            _calls(peer, theirs),
+            _calls("ours in the documents it imports", [ours for ours, _ in both]),
+            *_counted(f"{peer} refused:", ((each.refused or each.crash, each.document) for each in theirs if each.refused or each.crash)),
+            *_counted(f"{peer} fault", ((fault, f"{each.document}: {what}") for each in theirs for fault, what in each.faults)),
+        ]
+    )
+
+
+def _calls(who: str, found: Sequence[Facts]) -> str:
+    asked, calls = sum(len(each.asked) for each in found), sum(each.calls for each in found)
+    requests, faithful = sum(each.requests for each in found), sum(each.faithful for each in found)
+    return (
+        f"{who}: asked for {asked:,}, tools {sum(each.sampled for each in found):,}, called {calls:,}, "
+        f"requests faithful {requests:,} ({_share(requests, calls)}), answers too {faithful:,} ({_share(faithful, calls)})"
     )
 
 

@@ -37,7 +37,9 @@ def _spec(settings: Settings, name: str, one: SourceSettings) -> NamedSource:
         return PythonSpec(name=name, place=one.python)
     if one.mcp is not None:
         headers = tuple((header, value.get_secret_value()) for header, value in one.headers.items())
-        return UpstreamSpec(name=name, location=one.mcp, headers=headers, scopes=one.scopes, trusted=one.trusted)
+        return UpstreamSpec(
+            name=name, location=one.mcp, headers=headers, scopes=one.scopes, trusted=one.trusted, relays=one.relay_questions
+        )
     location = settings.at(one.graphql or one.openapi or "")
     if one.graphql is not None:
         return GraphQlSpec(

@@ -61,6 +61,8 @@ class SourceSettings(_Frozen):
     """Headers for every request to an MCP server, `Authorization = "Bearer ..."`: your own credential there."""
     trusted: bool = False
     """Believe what an MCP server says of its tools (read-only, idempotent...); otherwise each is taken for one that may destroy."""
+    relay_questions: bool = False
+    """Pass the questions of an MCP server (forms, sampling, roots) on to the caller's client; otherwise the server may ask nothing."""
     scopes: dict[str, tuple[str, ...]] = {}
     """Scopes a tool needs, by tool name, in place of the default for its kind."""
     overlays: tuple[str, ...] = ()
@@ -332,8 +334,8 @@ def _mcp(name: str, source: SourceSettings) -> list[str]:
         return [f"sources.{name}.mcp is not an address. Write the URL of the server's endpoint, https://.../mcp."]
     if source.mcp is not None and (source.base_url or source.audience):
         return [f"sources.{name} is an MCP server, which has neither base_url nor audience. Remove them; headers carry your credential."]
-    if (source.headers or source.trusted) and source.mcp is None:
-        return [f"sources.{name}.headers and trusted are for MCP servers, and this is none. Remove them."]
+    if (source.headers or source.trusted or source.relay_questions) and source.mcp is None:
+        return [f"sources.{name}.headers, trusted and relay_questions are for MCP servers, and this is none. Remove them."]
     if not all(_HEADER.fullmatch(one) and _HEADER_VALUE.fullmatch(value.get_secret_value()) for one, value in source.headers.items()):
         return [f"sources.{name}.headers has a name or value that no header can have. Use letters, digits and - in names, ASCII in values."]
     return []

@@ -101,6 +101,7 @@ class Speaking:
             bytes_in=len(msgspec.json.encode(arguments)),
             method=method,
             channel=handlers,
+            own_code=True,
         )
         await self._calls.run(asked, encode)
         outcome = outcomes[0]

@@ -8,13 +8,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from msgspec import Raw
 from msgspec.structs import replace
 
 from freehold.core.call import Call, Outcome
 from freehold.core.channel import SILENT, Ask, Channel, InputRequired
 from freehold.core.principal import Principal
+from freehold.core.refusals import Refusal
 from freehold.domains.sources.fetch import Documents
+from freehold.domains.sources.upstream.exchange import Declined
 from freehold.domains.sources.upstream.handlers import Handlers
+from freehold.domains.sources.upstream.relay import Relay
 from freehold.domains.sources.upstream.upstreams import Upstreams, UpstreamSpec
 from freehold.kit.changes import Changes
 from freehold.kit.db import Database
@@ -25,6 +29,7 @@ from tests.sources import MemoryState
 
 pytestmark = pytest.mark.anyio
 
+QUESTION = {"messages": [], "maxTokens": 5}
 ANSWER = {"role": "assistant", "content": {"type": "text", "text": "Paris"}, "model": "m"}
 
 
@@ -85,13 +90,15 @@ class Old:
         if said["params"]["name"] == "hang":
             await receive()
             return
-        if said["params"]["name"] == "ask":
+        if said["params"]["name"] == "ask" and session not in self.streams:
+            text = "nobody listens"
+        elif said["params"]["name"] == "ask":
             waiting = self.answers[f"q-{session}"] = asyncio.get_running_loop().create_future()
             question = {
                 "jsonrpc": "2.0",
                 "id": f"q-{session}",
                 "method": "sampling/createMessage",
-                "params": {"messages": [], "maxTokens": 5},
+                "params": QUESTION,
             }
             self.streams[session].put_nowait(question)
             gone = asyncio.ensure_future(receive())
@@ -139,7 +146,7 @@ async def _reached(server: Old, db: Database) -> AsyncIterator[tuple[Upstreams, 
         documents = Documents(db, outbound, Changes(db, MemoryState(clock), poll_seconds=3600), clock)
         upstreams = Upstreams(documents, outbound, seconds=10, cap=1_000_000, clock=clock, randomness=bytes)
         try:
-            yield upstreams, UpstreamSpec(name="old", location=f"{url}/mcp")
+            yield upstreams, UpstreamSpec(name="old", location=f"{url}/mcp", relays=True)
         finally:
             await upstreams.close()
             await outbound.close()
@@ -207,6 +214,30 @@ async def test_a_question_on_its_own_stream_is_the_call_s(old: Any) -> None:
     server, upstreams, spec = old
     outcome = await _call(upstreams, spec, "ask", channel=Handlers(sampling=_sample))
     assert outcome.content[0]["text"] == "Paris"
+    assert server.begun[-1]["capabilities"] == {"sampling": {"tools": {}}}
+
+
+async def test_nothing_is_asked_of_a_client_unless_the_operator_says_so(old: Any) -> None:
+    """The server is told that it may ask nothing, and one that asks all the same is declined; where it is relayed, the client answers."""
+    server, upstreams, spec = old
+    asked: list[Any] = []
+
+    async def sample(params: dict[str, Any]) -> dict[str, Any]:
+        asked.append(params)
+        return ANSWER
+
+    able = Handlers(sampling=sample)
+    outcome = await _call(upstreams, replace(spec, relays=False), "ask", channel=able)
+    assert (outcome.content[0]["text"], asked) == ("nobody listens", [])
+    assert server.begun[-1]["capabilities"] == {}
+    relay = Relay(able, "old", may_ask=False)
+    with pytest.raises(Declined):
+        await relay.asked("sampling/createMessage", QUESTION)
+    with pytest.raises(Refusal, match="broke off"):
+        await relay.round(Raw(json.dumps({"inputRequests": {"k": {"method": "sampling/createMessage", "params": QUESTION}}}).encode()))
+    assert asked == []
+    outcome = await _call(upstreams, spec, "ask", channel=able)
+    assert (outcome.content[0]["text"], len(asked)) == ("Paris", 1)
     assert server.begun[-1]["capabilities"] == {"sampling": {"tools": {}}}
 
 

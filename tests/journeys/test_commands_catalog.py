@@ -62,6 +62,23 @@ async def test_a_budget_is_tried_without_changing_anything(shop: Place) -> None:
     assert {tool["name"] for tool in tools} == shown
 
 
+async def test_what_the_list_leaves_out_is_told(shop: Place) -> None:
+    """Arguments a brief does not show are counted by tool; definitions that say less than the document are named, others not."""
+    document = large()
+    fields = {f"field_{number}": {"type": "string", "description": "Said of it. " * 20} for number in range(60)}
+    body = {"schema": {"type": "object", "properties": {"inner": {"type": "object", "properties": fields}}}}
+    document["paths"]["/long"] = {"post": {"operationId": "makeLong", "requestBody": {"content": {"application/json": body}}}}
+    (shop.folder / "shop.json").write_text(json.dumps(document))
+    report = json.loads(await shop.done("catalog", "compile", "--budget", "3000", "--json"))
+    assert report["trimmed"] == [{"tool": "post_make_long", "what": "prose"}]
+    left = {row["tool"]: row["left_out"] for row in report["listed"]}
+    assert left["search_tools"] == 0
+    assert max(left.values()) >= 6
+    said = await shop.done("catalog", "compile", "--budget", "3000")
+    assert "Of 1 tool descriptions inside the arguments are shortened; --json names them." in said
+    assert "nested fields" not in said
+
+
 async def test_what_is_called_most_is_listed_first(shop: Place) -> None:
     """Calls in the ledger decide what a small budget shows, and are proposed as names."""
     await shop.done("tenant", "create", "acme")

@@ -4,9 +4,13 @@ import json
 import re
 
 import pytest
+from starlette.responses import Response
 
+from tests.graphql_api import SDL, Shop
 from tests.operators import GET, ORDERS, all_refused, listed, refused
 from tests.processes import Agent, Place, http
+from tests.served import listening
+from tests.upstreams import fastmcp
 
 pytestmark = pytest.mark.anyio
 
@@ -34,6 +38,36 @@ async def test_sources_are_added_listed_and_refreshed(here: Place) -> None:
         tools = (await Agent(session, server.url, token).ask("tools/list")).json["result"]["tools"]
     assert [tool["name"] for tool in tools] == ["api_get_order", "more_get_order", "read_more"]
     refused(await here.run("source", "refresh", "nowhere"), "There is no source nowhere. See `freehold source list`.")
+
+
+async def test_other_mcp_servers_and_graphql_apis_are_added(here: Place) -> None:
+    """Each after it proved to be there; a server that wants a credential with a word about it; what is not there changes nothing."""
+    config = here.folder / "freehold.toml"
+    closing = listening(Response("Who are you?", 401), lifespan="off")
+    async with fastmcp() as notes, closing as closed, listening(Shop().app) as shop:
+        said = await here.done("source", "add", "notes", "--mcp", notes.url)
+        assert said.startswith(f"Added notes: 3 tools from {notes.url}.\n")
+        assert f"outbound_allow names {notes.host} where" in said
+        wary = await here.done("source", "add", "wary", "--mcp", f"{closed}/mcp")
+        assert wary.startswith(f"Added wary: {closed}/mcp wants a credential; write headers = ")
+        assert "Traceback" not in wary
+        graph = await here.done("source", "add", "graph", "--graphql", f"{shop}/graphql/")
+        assert graph.startswith(f"Added graph: 11 tools from {shop}/graphql/; 1 operation cannot be offered")
+        (here.folder / "shop.graphql").write_text(SDL)
+        assert "from https://shop.example/graphql;" in await here.done(
+            "source", "add", "file", "--graphql", "shop.graphql", "--base-url", "https://shop.example/graphql"
+        )
+        before = config.read_text()
+        refused(await here.run("source", "add", "bare", "--graphql", "shop.graphql"), "Name the endpoint with --base-url.")
+        refused(await here.run("source", "add", "word", "--mcp", "notes"), "notes is no address.")
+        refused(await here.run("source", "add", "page", "--mcp", f"{shop}/schema.graphql"), "Check that an MCP server answers there.")
+        for words in ([], ["--mcp", notes.url, "--openapi", "orders.json"], ["--mcp", notes.url, "--base-url", notes.url]):
+            refused(await here.run("source", "add", "two", *words), "Name one of --openapi, --graphql and --mcp", 2)
+        assert config.read_text() == before
+        assert f'[sources.notes]\nmcp = "{notes.url}"\n' in before
+        assert '[sources.file]\ngraphql = "shop.graphql"\nbase_url = "https://shop.example/graphql"\n' in before
+        config.write_text(before.replace("outbound_allow = [", f'outbound_allow = ["{notes.host}", '))
+        assert await here.done("source", "refresh", "notes") == "notes offers 3 tools.\n"
 
 
 async def test_a_file_that_takes_no_further_section_is_left_alone(bare: Place) -> None:
@@ -124,7 +158,7 @@ async def test_a_preview_names_the_tools_that_say_less(bare: Place) -> None:
     assert trimmed["what"] == "prose"
     said = await bare.done("source", "preview", "long.json")
     assert re.search(r"^trimmed +1$", said, re.MULTILINE)
-    assert f"  {trimmed['tool']}: descriptions inside its arguments are shortened" in said
+    assert f"  {trimmed['tool']}: descriptions inside the arguments are shortened" in said
     assert "fields are left out" not in said
 
 

@@ -1,5 +1,6 @@
 """Calls of our own hard documents arrive as they ask: what `make fidelity` measures when nothing is named."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,8 @@ import pytest
 
 from bench.documents.__main__ import OWN
 from bench.documents.one import measured
+from tests.clients.hosts import peer
+from tests.documents import document, parameter
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,3 +39,23 @@ def test_the_command_imports_all_calls_a_sample_and_sums_up(tmp_path: Path) -> N
     assert "documents: 2, of them refused 1, crashed 0" in done.stdout
     assert "calls faithful: 1 of 1 (100.00%)" in done.stdout
     assert "page" not in done.stdout.partition("documents:")[0].replace("web page", "")
+
+
+def test_the_peer_is_asked_the_same_and_judged_alike(tmp_path: Path) -> None:
+    """FastMCP is called for the operations that we are, each request counted by what arrived; a document it refuses is counted as that."""
+    peer()
+    named = {"operationId": "one", "parameters": [parameter("id", "path")]}
+    exploded = {"operationId": "csv", "parameters": [parameter("ids", "query", {"type": "array", "items": {"type": "integer"}})]}
+    good = document({"/a/{id}": {"get": named}, "/b": {"get": exploded}}, servers=[{"url": "https://api.example.com"}])
+    for path in good["paths"].values():
+        path["get"]["responses"] = {"200": {"description": "ok"}}
+    (tmp_path / "good.json").write_text(json.dumps(good))
+    (tmp_path / "odd.json").write_text('{"openapi": "3.0.3", "paths": {"/a": {"get": {}}}}')
+    command = [sys.executable, "-m", "bench.documents", str(tmp_path), "--calls=5", "--seed=2", "--beside=fastmcp"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert "calls faithful: 3 of 3 (100.00%)" in done.stdout
+    assert "fastmcp, asked the same: documents 2, of them refused 1, not finished 0" in done.stdout
+    assert "fastmcp: asked for 3, tools 2, called 2, requests faithful 2 (100.00%)" in done.stdout
+    assert "ours in the documents it imports: asked for 2, tools 2, called 2, requests faithful 2 (100.00%), answers too 2" in done.stdout
+    assert "fastmcp refused: " in done.stdout

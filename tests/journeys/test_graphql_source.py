@@ -19,6 +19,8 @@ from tests.served import REFUSAL, Served, listening, served
 
 pytestmark = pytest.mark.anyio
 
+PAGE = "dev.freehold/page"
+
 
 @asynccontextmanager
 async def behind(settings: Settings, shop: Shop, *, from_file: bool = False) -> AsyncIterator[Served]:
@@ -75,6 +77,23 @@ async def test_an_endpoint_is_introspected_and_called(settings: Settings) -> Non
         assert shop.seen[-1][1]["variables"] != {"by": {"id": "1", "name": "n"}}
 
 
+async def test_the_next_page_is_said_exactly(settings: Settings) -> None:
+    """Its whole arguments stand in `_meta` while there is one, in words too; called so it is the next page; the last names none."""
+    shop = Shop()
+    async with behind(settings, shop, from_file=True) as server:
+        token = server.tokens["acme"]
+        first = (await server.call("orders", {"first": 40, "after": "40", "state": None}, token=token)).json["result"]
+        following = {"first": 40, "after": "80", "state": None}
+        assert first["_meta"][PAGE] == {"shown": 40, "of": 100, "next": following}
+        assert "40 of 100 shown. For the next page call again with the same arguments and after='80'." in first["content"][-1]["text"]
+        last = (await server.call("orders", following, token=token)).json["result"]
+        assert last["structuredContent"]["nodes"][0]["id"] == "80"
+        assert (last["_meta"][PAGE]["next"], "next page" in json.dumps(last["content"])) == (None, False)
+        usual = (await server.call("orders", token=token)).json["result"]
+        assert usual["_meta"][PAGE]["next"] == {"after": "20"}
+        assert PAGE not in (await server.call("order", {"id": "1"}, token=token)).json["result"].get("_meta", {})
+
+
 async def test_errors_and_data_in_part_reach_the_agent(settings: Settings) -> None:
     """Errors alone are an isError result in the API's words; data in part comes with its errors and is no error; a page is named as one."""
     shop = Shop()
@@ -116,6 +135,8 @@ async def test_named_operations_are_called_and_their_cost_is_bounded(settings: S
             found = (await server.call("latest_orders", {"n": 3, "at": "4"}, token=token)).json["result"]["structuredContent"]
             assert [node["id"] for node in found["orders"]["nodes"]] == ["4", "5", "6"]
             assert found["orderCount"] == 7
+            page = (await server.call("latest_orders", {"n": 3, "at": "4"}, token=token)).json["result"]["_meta"][PAGE]
+            assert page == {"shown": 3, "next": {"n": 3, "at": "7"}}
             asked = len(shop.seen)
             refused_call = (await server.call("latest_orders", {"n": 51}, token=token)).json["result"]
             assert refused_call["_meta"][REFUSAL]["code"] == "query_too_costly"

@@ -1,6 +1,7 @@
 """A Freehold behind a Freehold: what the newer era asks and completes goes through both, and the inner one sees the operator alone."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,16 @@ def _settings(folder: Path, name: str, **more: Any) -> Settings:
 
 @pytest.fixture
 async def both(tmp_path: Path) -> AsyncIterator[tuple[Served, str]]:
-    """The outer server and a token of a user of it; the inner one is listed."""
+    """The outer server, which relays questions, and a token of a user of it; the inner one is listed."""
+    async with _both(tmp_path, relay_questions=True) as found:
+        yield found
+
+
+@asynccontextmanager
+async def _both(tmp_path: Path, **given: Any) -> AsyncIterator[tuple[Served, str]]:
     async with served(_settings(tmp_path, "inner"), functions=[everything([]).functions]) as inner:
         credential = await inner.tenant("operator")
-        source = SourceSettings(mcp=f"{inner.url}/mcp", headers={"Authorization": SecretStr(f"Bearer {credential}")})
+        source = SourceSettings(mcp=f"{inner.url}/mcp", headers={"Authorization": SecretStr(f"Bearer {credential}")}, **given)
         outer_settings = _settings(tmp_path, "outer", sources={"inner": source}, outbound_allow=(inner.url.removeprefix("http://"),))
         async with served(outer_settings) as outer:
             token = await outer.tenant("acme")
@@ -80,6 +87,17 @@ async def test_a_question_the_client_cannot_answer_is_not_asked(both: tuple[Serv
     result = (await _ask(outer, token, "inner_ask_name", able={})).json["result"]
     assert result["isError"]
     assert "inputRequests" not in result
+
+
+async def test_no_question_goes_on_unless_the_operator_says_so(tmp_path: Path) -> None:
+    """To a client that can be asked everything comes an error, and neither the question nor a request state (INJ-12)."""
+    async with _both(tmp_path) as (outer, token):
+        for tool in ("inner_ask_name", "inner_ask_steps"):
+            result = (await _ask(outer, token, tool)).json["result"]
+            assert result["isError"]
+            assert result["resultType"] == "complete"
+            assert not result.keys() & {"inputRequests", "requestState"}
+            assert "What is your name?" not in str(result)
 
 
 async def test_mirrored_headers_are_made_anew(both: tuple[Served, str]) -> None:

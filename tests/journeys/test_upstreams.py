@@ -42,7 +42,7 @@ def _settings(folder: Path, *servers: tuple[str, Running]) -> Settings:
         plans=PLANS,
         default_plan="open",
         outbound_allow=tuple(running.host for _, running in servers),
-        sources={name: SourceSettings(mcp=running.url) for name, running in servers},
+        sources={name: SourceSettings(mcp=running.url, relay_questions=True) for name, running in servers},
     )
 
 

@@ -11,13 +11,13 @@ import pytest
 from mcp.types import BlobResourceContents, CallToolResult, EmbeddedResource, ImageContent, TextContent
 
 from bench.documents.arguments import Generator
+from bench.documents.facts import Facts
 from bench.documents.faithful import check
-from bench.documents.many import Found, Workshop, found, sampled
-from bench.documents.one import Facts
+from bench.documents.many import Found, Measured, Workshop, found, sampled
 from bench.documents.operations import load, operations
 from bench.documents.recorder import Recorded
 from bench.documents.replies import Reply, check_answer
-from bench.documents.totals import COLUMNS, remarks, row, summary
+from bench.documents.totals import COLUMNS, compared, remarks, row, summary
 from bench.documents.written import Unfaithful
 from freehold.domains.sources.openapi.read import read
 from freehold.domains.sources.openapi.tools import compile_tools
@@ -271,8 +271,8 @@ def test_a_document_that_ends_the_process_costs_itself_only(tmp_path: Path) -> N
     good = tmp_path / "good.json"
     good.write_text(json.dumps(document({"/a": {"get": {}}, "/b": {"trace": {}}})))
     workshop = Workshop(1, fresh=False)
-    gone = workshop.measure(Found("gone", tmp_path / "gone.json"), 0)
-    facts = workshop.measure(Found("good", good), 0)
+    gone = workshop.measure(Found("gone", tmp_path / "gone.json"), 0).ours
+    facts = workshop.measure(Found("good", good), 0).ours
     workshop.close()
     assert gone.crash
     assert not gone.refused
@@ -294,3 +294,26 @@ def test_the_sums_name_every_reason_with_an_example() -> None:
     assert "b.json" not in text
     assert row(one).count(" | ") == len(COLUMNS) - 1
     assert [*remarks(one), *remarks(two)] == ["one: get_a was wrong", "two: it ended"]
+
+
+def test_a_comparison_counts_what_both_were_asked() -> None:
+    """Requests and whole calls apart, our own figures for the documents the peer imports alone, and each reason once."""
+    ours = Facts("one", asked=["GET /a", "GET /b"], sampled=2, calls=2, requests=2, faithful=2)
+    theirs = Facts("one", asked=["GET /a", "GET /b"], sampled=2, calls=2, requests=1, faithful=0, faults=[("path", "a"), ("answer", "b")])
+    odd = Facts("odd", asked=["GET /c"], sampled=1, calls=1, requests=0)
+    text = compared("peer", [Measured(ours, theirs), Measured(odd, Facts("odd", asked=["GET /c"], refused="no")), Measured(Facts("three"))])
+    assert "documents 2, of them refused 1, not finished 0" in text
+    assert "peer: asked for 3, tools 2, called 2, requests faithful 1 (50.00%), answers too 0 (0.00%)" in text
+    assert "ours in the documents it imports: asked for 2, tools 2, called 2, requests faithful 2 (100.00%)" in text
+    assert "peer refused: no: 1, such as odd" in text
+    assert text.count("peer fault") == 2
+
+
+def test_the_same_name_in_two_places_is_told_by_its_mark() -> None:
+    """An argument marked with its place is that parameter, and the plain one the body's; without a mark the parameter has its name."""
+    body = {"content": {"application/json": {"schema": {"type": "object", "properties": {"id": {}}}}}}
+    (described,) = operations(document({"/a/{id}": {"put": {"parameters": [parameter("id", "path")], "requestBody": body}}}), "/moved")
+    sent = Recorded("PUT", "/moved/a/x", (("content-type", "application/json"),), b'{"id":"y"}')
+    check(described, {"id__path": {}, "id": {}}, {"id__path": "x", "id": "y"}, sent)
+    with pytest.raises(Unfaithful, match="path"):
+        check(described, {"id": {}, "idBody": {}}, {"id": "y", "idBody": "x"}, sent)

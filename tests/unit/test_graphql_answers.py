@@ -10,6 +10,7 @@ from msgspec import UNSET
 from freehold.core.call import Outcome
 from freehold.domains.sources.graphql.answers import outcome
 from freehold.domains.sources.openapi.answers import LARGEST_MESSAGE
+from freehold.domains.sources.openapi.shaping import Shaping
 from freehold.kit.http import Answer
 
 
@@ -81,7 +82,7 @@ def test_what_the_caller_gave_is_not_repeated() -> None:
     """An API that shows a variable in its error is quoted with the argument's name in its place."""
     errors = {"errors": [{"message": 'Variable "$by" got invalid value {"key":"a secret \\"text\\""}.'}]}
     answer = Answer(status=200, headers={"content-type": "application/json"}, body=json.dumps(errors).encode())
-    made = outcome(answer, "order", {"by": {"key": 'a secret "text"'}})
+    made = outcome(answer, "order", Shaping(arguments={"by": {"key": 'a secret "text"'}}))
     assert texts(made) == ['The API answered with errors: Variable "$by" got invalid value {"key":"[by]"}.']
 
 
@@ -90,3 +91,17 @@ def test_all_of_data_is_the_answer_of_an_operation() -> None:
     body = {"data": {"a": None, "b": None}, "errors": [{"message": "no"}]}
     answers = [Answer(status=200, headers={}, body=json.dumps(each).encode()) for each in (body, body | {"data": {"a": 1, "b": None}})]
     assert [outcome(answer, "").status for answer in answers] == ["error", "ok"]
+
+
+def test_only_the_fields_that_were_asked_for_are_shown() -> None:
+    """In the text and in the structure, also of data in part; a field that nothing has is named."""
+    orders = {"nodes": [{"id": "1", "note": "n"}], "totalCount": 1}
+    wanted = Shaping(fields=("id", "gone"))
+    body = {"data": {"order": orders}}
+    whole, part = [
+        outcome(Answer(status=200, headers={}, body=json.dumps(each).encode()), "order", wanted)
+        for each in (body, {**body, "errors": [{"message": "no"}]})
+    ]
+    assert texts(whole) == ['{"nodes":[{"id":"1"}],"totalCount":1}', "No record has: gone."]
+    assert part.structured == {"data": {"nodes": [{"id": "1"}], "totalCount": 1}, "errors": ["no"]}
+    assert "note" not in str(texts(part))

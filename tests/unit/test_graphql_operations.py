@@ -12,13 +12,14 @@ from freehold.domains.sources.graphql.documents import read_documents
 from freehold.domains.sources.graphql.read import read
 from freehold.domains.sources.graphql.tools import compile_schema
 from freehold.domains.sources.openapi.tools import Compiled
+from freehold.domains.sources.paging import hint
 
 SDL = """
 type Query { store(name: String!, first: Int): Store, save: Int }
 type Mutation { updateItem(id: ID!, input: Change!): Item, removeItem(id: ID!): Boolean }
 type Subscription { sold: Item }
 input Change { title: String, body: String = "x" }
-type Store { body: String, bodyHTML: String, id: ID!, items(first: Int, after: String): Items!, old: Int @deprecated }
+type Store { body: String, bodyHTML: String, id: ID!, items(first: Int, after: String, last: Int): Items!, old: Int @deprecated }
 type Items { nodes: [Item!]!, pageInfo: PageInfo!, totalCount: Int! }
 type PageInfo { hasNextPage: Boolean!, endCursor: String }
 type Item { id: ID!, createdAt: String, title: String!, tags(first: Int!): Tags! }
@@ -68,6 +69,22 @@ def test_the_nearest_list_below_a_field_is_turned_by_arguments_of_the_tool(tmp_p
     assert "old" not in operation.query
     assert "Of tags only the first few" in tool.description
     assert not validate(build_schema(SDL), parse(operation.query))
+
+
+def test_a_page_of_a_list_below_is_told_by_its_own_cursor(tmp_path: Path) -> None:
+    """Beside other lists, which have a pageInfo too; where it asks for the last items, or there is no such list, nothing is told."""
+    tags = {"nodes": [], "pageInfo": {"hasNextPage": True, "endCursor": "t"}}
+    items = {"nodes": [{"id": "1", "tags": tags}], "totalCount": 9, "pageInfo": {"hasNextPage": True, "endCursor": "c"}}
+    paging = generated(tmp_path)["store"].paging
+    assert paging is not None
+    assert hint({"tags": tags, "items": items}, {}, {"name": "n"}, paging) == {"shown": 1, "of": 9, "next": {"name": "n", "after": "c"}}
+    assert hint({"tags": tags, "items": None}, {}, {"name": "n"}, paging) is None
+    asked = 'query Back($n: Int, $b: Int, $c: String) { store(name: "s") { items(first: $n, last: $b, after: $c) { nodes { id } '
+    (back,) = compiled(tmp_path, back=asked + "pageInfo { hasNextPage endCursor } } } }").tools
+    found = {"store": {"items": items}}
+    assert hint(found, {}, {"n": 1}, back.paging) == {"shown": 1, "of": 9, "next": {"n": 1, "c": "c"}}
+    assert hint(found, {}, {"b": 1}, back.paging) == {"shown": 1, "of": 9, "next": None}
+    assert generated(tmp_path)["update_item"].paging is None
 
 
 def test_an_object_beside_other_arguments_is_flat_too(tmp_path: Path) -> None:

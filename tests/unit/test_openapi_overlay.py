@@ -1,6 +1,8 @@
 """Overlays: where a path leads, what an action changes, and what is refused in words."""
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from freehold.core.refusals import Refusal
 from freehold.domains.sources.openapi.paths import BadPath, places
 from freehold.domains.sources.openapi.read import File, read_overlaid
+from freehold.domains.sources.openapi.tools import compile_tools
 from tests.documents import document
 
 ROOT: dict[str, Any] = {
@@ -124,3 +127,19 @@ def test_values_that_yaml_shares_are_changed_alone() -> None:
     overlay = b"overlay: 1.0.0\nactions: [{target: \"$.paths['/a'].get\", update: {summary: t}}]\n"
     raw, _ = read_overlaid(shared, [File("o", overlay)])
     assert (raw["paths"]["/a"]["get"]["summary"], raw["paths"]["/b"]["get"]["summary"]) == ("t", "s")
+
+
+def test_the_overlay_of_the_documentation_does_what_its_page_says() -> None:
+    """A name and words for one operation, deprecated ones gone, a hidden one no tool; every target meets something."""
+    page = (Path(__file__).parents[2] / "docs" / "overlays.md").read_text()
+    overlay = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)[0]
+    paths = {
+        "/orders": {"get": {"summary": "Orders."}, "put": {"deprecated": True}, "post": {"deprecated": False}},
+        "/internal/reindex": {"post": {}},
+    }
+    raw, unmet = read_overlaid(json.dumps(document(paths)).encode(), [File("agents.yaml", overlay.encode())])
+    made = compile_tools(raw, source="shop", base_url="https://api.example.com")
+    assert unmet == []
+    assert [tool.name for tool in made.tools] == ["find_orders", "create_order"]
+    assert made.tools[0].description.startswith("Orders of one customer, newest first.")
+    assert [(skip.operation, skip.why) for skip in made.skipped] == [("POST /internal/reindex", "hidden by x-freehold-hide")]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from freehold.core.refusals import Refusal
 from freehold.core.tool import Tool
 from freehold.kit.http import Request, with_defaults
-from tests.documents import BASE, LAW, only, parameter, request, why_skipped
+from tests.documents import BASE, LAW, compiled, only, parameter, request, why_skipped
 
 COLOURS = ["blue", "black & white"]
 RGB = {"R": 100, "G": 200}
@@ -346,3 +346,17 @@ def test_a_query_that_the_template_fixes_is_sent_once() -> None:
     tool = only({"/a?view=files": {"get": {"parameters": [fixed, other]}}})
     assert list(tool.input_schema["properties"]) == ["limit"]
     assert request(tool, {"limit": "2"}).url.endswith("/a?view=files&limit=2")
+
+
+def test_parameters_that_are_alike_are_one_and_others_are_not() -> None:
+    """Written out in every operation, one that says the same is the same value; one that differs is another, in its place, too."""
+    same, other = parameter("id", "path"), parameter("id", "path", {"type": "integer"})
+    paths = {"/a/{id}": {"get": {"parameters": [same]}}, "/b/{id}": {"get": {"parameters": [dict(same)]}}}
+    others = {"/c/{id}": {"get": {"parameters": [other]}}, "/d": {"get": {"parameters": [parameter("id", "query")]}}}
+    tools = compiled({**paths, **others}).tools
+    first, second, third, fourth = [tool.input_schema["properties"]["id"] for tool in tools]
+    assert first is second
+    assert (first["type"], third["type"]) == ("string", "integer")
+    assert fourth is not first
+    requests = [request(tool, {"id": "7"}) for tool in tools]
+    assert [one.url.removeprefix(BASE) for one in requests] == ["/a/7", "/b/7", "/c/7", "/d?id=7"]

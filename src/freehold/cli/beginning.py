@@ -1,4 +1,4 @@
-"""`freehold init` and `freehold source add`: write freehold.toml so that the API can be served at once."""
+"""`freehold init`: writes freehold.toml so that the API can be served at once, and how any source is written into it."""
 
 import json
 import shlex
@@ -18,7 +18,6 @@ from freehold.domains.sources.openapi.read import read as parse
 from freehold.domains.sources.openapi.tools import Compiled, compile_tools
 from freehold.kit.errors import Misconfigured
 from freehold.kit.outbound import GuardedClient
-from freehold.settings import load
 
 _HEAD = """\
 # Freehold. Every setting: docs/settings.md
@@ -41,7 +40,7 @@ catalog_tokens = {_BUDGET}
 
 _SOURCE = """
 [sources.{name}]
-openapi = {openapi}
+{kind} = {location}
 {base_url}"""
 
 
@@ -50,13 +49,13 @@ async def begin(folder: Path, *, openapi: str, base_url: str | None, name: str) 
     target = folder / "freehold.toml"
     if target.exists():
         raise Misconfigured(f"{target} is already there. Add another API with `freehold source add`, or remove the file first.")
-    compiled, location = await _imported(name, openapi, base_url, folder)
-    allow = ", ".join(map(_quoted, places(compiled.base_url, location)))
+    compiled, location = await imported(name, openapi, base_url, folder)
+    allow = ", ".join(map(quoted, places(compiled.base_url, location)))
     tokens = weighed(compiled.tools, encoded)[0] // BYTES_PER_TOKEN
     bounded = _BOUNDED if tokens > _LONG else ""
-    text = _HEAD.format(allow=f"[{allow}]") + bounded + _section(name, location, base_url)
-    _write(target, text)
-    typer.echo(f"Wrote {target}: {counted(len(compiled.tools), 'tool')} from {compiled.base_url}" + _skips(compiled))
+    text = _HEAD.format(allow=f"[{allow}]") + bounded + section(name, "openapi", location, base_url)
+    write(target, text)
+    typer.echo(f"Wrote {target}: {counted(len(compiled.tools), 'tool')} from {compiled.base_url}" + skips(compiled))
     if bounded:
         typer.echo(f"Their list would take {tokens} tokens; catalog_tokens = {_BUDGET} lists a part, the others are found by searching.")
     typer.echo("Next:")
@@ -66,20 +65,8 @@ async def begin(folder: Path, *, openapi: str, base_url: str | None, name: str) 
     typer.echo("  freehold serve")
 
 
-async def add_source(config: Path, name: str, *, openapi: str, base_url: str | None) -> None:
-    """Append a source to freehold.toml, after its document has proved to import."""
-    if name in load(config).sources:
-        raise Misconfigured(f"{config} already has a source {name}. Choose another name, or edit the file.")
-    compiled, location = await _imported(name, openapi, base_url, config.parent)
-    text = config.read_text(encoding="utf-8")  # noqa: ASYNC240  nothing else runs on this loop
-    section = _section(name, location, base_url)
-    _write(config, text.rstrip("\n") + "\n" + section, else_by_hand=section)
-    typer.echo(f"Added {name}: {counted(len(compiled.tools), 'tool')} from {compiled.base_url}" + _skips(compiled))
-    hosts = " and ".join(places(compiled.base_url, location))
-    typer.echo(f"Check that outbound_allow names {hosts} where that is a private host, then restart the server.")
-
-
-async def _imported(name: str, openapi: str, base_url: str | None, folder: Path) -> tuple[Compiled, str]:
+async def imported(name: str, openapi: str, base_url: str | None, folder: Path) -> tuple[Compiled, str]:
+    """What the document becomes, and its place as freehold.toml in `folder` should name it."""
     remote = openapi.startswith(("http://", "https://"))
     outbound = GuardedClient(places(openapi))
     try:
@@ -87,10 +74,10 @@ async def _imported(name: str, openapi: str, base_url: str | None, folder: Path)
     finally:
         await outbound.close()
     compiled = compile_tools(parse(document), source=name, base_url=base_url, location=openapi if remote else None)
-    return compiled, openapi if remote else _beside(Path(openapi), folder)
+    return compiled, openapi if remote else beside(Path(openapi), folder)
 
 
-def _beside(path: Path, folder: Path) -> str:
+def beside(path: Path, folder: Path) -> str:
     """The document's path as freehold.toml should name it: relative when it lies beside or below, else absolute."""
     full, base = path.resolve(), folder.resolve()
     return str(full.relative_to(base)) if full.is_relative_to(base) else str(full)
@@ -113,22 +100,24 @@ def _place(url: str) -> str:
     return host if port is None else f"{host}:{port}"
 
 
-def _section(name: str, location: str, base_url: str | None) -> str:
-    line = "" if base_url is None else f"base_url = {_quoted(base_url)}\n"
-    return _SOURCE.format(name=name, openapi=_quoted(location), base_url=line)
+def section(name: str, kind: str, location: str, base_url: str | None) -> str:
+    """A source as freehold.toml has it; `kind` is the setting that names its place."""
+    line = "" if base_url is None else f"base_url = {quoted(base_url)}\n"
+    return _SOURCE.format(name=name, kind=kind, location=quoted(location), base_url=line)
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """A TOML string: JSON's, but TOML knows no surrogate pairs and takes no DEL."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _skips(compiled: Compiled) -> str:
+def skips(compiled: Compiled) -> str:
+    """The end of a sentence: what cannot be offered."""
     skipped = counted(len(compiled.skipped), "operation")
     return f"; {skipped} cannot be offered, see `freehold source preview`." if compiled.skipped else "."
 
 
-def _write(target: Path, text: str, *, else_by_hand: str = "") -> None:
+def write(target: Path, text: str, *, else_by_hand: str = "") -> None:
     """Nothing is written that could not be read again."""
     try:
         tomllib.loads(text)

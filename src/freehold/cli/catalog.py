@@ -8,6 +8,8 @@ import typer
 
 from freehold.cli import editing
 from freehold.cli.asking import REFUSED, Config, Json, rows, run
+from freehold.cli.moments import counted
+from freehold.cli.sources import LEFT_OUT
 
 app = typer.Typer(help="What each customer's agents see: its length, edits and approvals.", no_args_is_help=True)
 app.add_typer(editing.app)
@@ -43,6 +45,9 @@ def _show(report: dict[str, Any]) -> None:
     rows(report["listed"], as_json=False, empty="No tool is listed.")
     total, recall = report["total"], report["recall"]
     typer.echo(f"\n{total['listed']} of {total['tools']} tools listed: {total['tokens']} tokens instead of {total['tokens_of_all']}.")
+    for what, said in LEFT_OUT.items():
+        if count := sum(1 for trim in report["trimmed"] if trim["what"] == what):
+            typer.echo(f"Of {counted(count, 'tool')} {said}; --json names them.")
     typer.echo(f"{total['searched']} are found with search_tools and called with call_tool, under the same rights.")
     typer.echo(
         f"Of {recall['questions']} questions, search finds the right tool among five for {recall['whole']:.1%} in the whole list, "

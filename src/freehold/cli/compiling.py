@@ -1,7 +1,7 @@
 """`freehold catalog compile`: a budget tried out on the configured sources, with its report."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +16,9 @@ from freehold.domains.catalog.listing import encoded
 from freehold.domains.catalog.recall import Question, recall
 from freehold.domains.catalog.recall import questions as made
 from freehold.domains.catalog.standing import READING, TOOLS, kind
+from freehold.domains.sources.graphql.invoke import GraphQlSource
+from freehold.domains.sources.openapi.invoke import OpenApiSource
+from freehold.domains.sources.port import Source
 from freehold.kit.errors import Misconfigured
 
 _DAY: Final = 86_400.0
@@ -39,28 +42,47 @@ async def compiled(
     tools = list(whole.tools.values())
     found = chosen(offers, shortlist)
     names = dict(zip((tool for offer in offers for tool in offer.tools), (tool.name for tool in tools), strict=True))
+    trimmed = [{"tool": names[tool], "what": what} for tool, what in _trimmed(offers)]
     listed = {names[tool]: brief for tool, brief in found.items()} if found is not None else {}
     searched = recall(tools, listed, [*made(tools), *_given(questions, whole)])
     found_again = msgspec.to_builtins(searched) | {"kept": searched.kept}
     shown = _shown(tools, listed) if found is not None else [_row(tool, encoded(tool)) for tool in (*tools, READING)]
     return {
         "listed": shown,
+        "trimmed": trimmed,
         "total": _total(tools, shown, searching=found is not None),
         "recall": found_again,
         "settings": _settings(shortlist, used),
     }
 
 
+def _trimmed(sources: Sequence[Source]) -> Iterator[tuple[Tool, str]]:
+    """Tools whose definition says less than the document they come from, and what is missing."""
+    for source in sources:
+        if isinstance(source, OpenApiSource | GraphQlSource):
+            by_name = {tool.name: tool for tool in source.tools}
+            yield from ((by_name[trim.tool], trim.what) for trim in source.trimmed)
+
+
 def _shown(tools: Sequence[Tool], listed: Mapping[str, Brief]) -> list[dict[str, Any]]:
     """The tools of the list, the dearest first."""
-    brief = [(tool, encoded(replace(tool, brief=listed[tool.name]))) for tool in tools if tool.name in listed]
-    shown = [_row(tool, entry) for tool, entry in [*((tool, encoded(tool)) for tool in (*TOOLS, READING)), *brief]]
+    brief = [replace(tool, brief=listed[tool.name]) for tool in tools if tool.name in listed]
+    shown = [_row(tool, encoded(tool)) for tool in (*TOOLS, READING, *brief)]
     return sorted(shown, key=lambda row: (-row["tokens"], row["tool"]))
 
 
 def _row(tool: Tool, entry: bytes) -> dict[str, Any]:
+    """`left_out` counts arguments that the list does not show."""
     area = tool.tags[0] if tool.tags else None
-    return {"tool": tool.name, "tokens": _tokens(len(entry)), "bytes": len(entry), "kind": kind(tool), "area": area}
+    left_out = 0 if tool.brief is None else len(tool.input_schema["properties"]) - len(tool.brief.input_schema["properties"])
+    return {
+        "tool": tool.name,
+        "tokens": _tokens(len(entry)),
+        "bytes": len(entry),
+        "kind": kind(tool),
+        "area": area,
+        "left_out": left_out,
+    }
 
 
 def _total(tools: Sequence[Tool], shown: Sequence[dict[str, Any]], *, searching: bool) -> dict[str, int]:

@@ -11,24 +11,32 @@ from freehold.cli.moments import counted, moment
 
 app = typer.Typer(help="Sources of tools: add, list, preview, refresh.", no_args_is_help=True)
 
-_LEFT_OUT: Final = {
-    "prose": "descriptions inside its arguments are shortened",
-    "fields": "some nested fields are left out of its schema, and accepted all the same",
+LEFT_OUT: Final = {
+    "prose": "descriptions inside the arguments are shortened",
+    "fields": "some nested fields are left out of the schema, and accepted all the same",
 }
+"""What a definition that was trimmed lacks."""
 
 
 @app.command()
 def add(
     name: Annotated[str, typer.Argument(help="Name of the source.")],
     *,
-    openapi: Annotated[str, typer.Option(help="The OpenAPI document: a file or a URL.")],
+    openapi: Annotated[str | None, typer.Option(metavar="FILE|URL", help="An OpenAPI document.")] = None,
+    graphql: Annotated[str | None, typer.Option(metavar="FILE|URL", help="A GraphQL schema, or the endpoint to ask for it.")] = None,
+    mcp: Annotated[str | None, typer.Option(metavar="URL", help="The endpoint of another MCP server.")] = None,
     base_url: Annotated[str | None, typer.Option(help="Where the API answers, if the document does not say.")] = None,
     config: Config = None,
 ) -> None:
-    """Add an API to freehold.toml. A running server offers it after its next start."""
-    from freehold.cli.beginning import add_source
+    """Add an API or another MCP server to freehold.toml. A running server offers it after its next start."""
+    from freehold.cli.adding import Kind, add_source
 
-    run(add_source(config or Path("freehold.toml"), source_name(name), openapi=openapi, base_url=base_url))
+    given: dict[Kind, str | None] = {"openapi": openapi, "graphql": graphql, "mcp": mcp}
+    named = [(kind, location) for kind, location in given.items() if location is not None]
+    if len(named) != 1 or (mcp is not None and base_url is not None):
+        raise typer.BadParameter("Name one of --openapi, --graphql and --mcp; --base-url goes with the first two.")
+    ((kind, location),) = named
+    run(add_source(config or Path("freehold.toml"), source_name(name), kind, location, base_url))
 
 
 @app.command("list")
@@ -72,7 +80,7 @@ def preview(
     for skip in skipped:
         typer.echo(f"  {skip['operation']}: {skip['why']}")
     for trim in trimmed:
-        typer.echo(f"  {trim['tool']}: {_LEFT_OUT[trim['what']]}")
+        typer.echo(f"  {trim['tool']}: {LEFT_OUT[trim['what']]}")
     for flag in flagged:
         typer.echo(f"  {flag['tool']} is flagged: {flag['why']}")
     for remark in remarks:

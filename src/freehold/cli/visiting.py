@@ -37,7 +37,7 @@ async def visit(url: str, context: str) -> list[str]:
 
 async def _visited(link: Link, wanted: list[dict[str, Any]] | None) -> list[str]:
     found = offered((await listed(link)).snapshot, _SOURCE)
-    source = UpstreamSource(_SOURCE, found, link)
+    source = UpstreamSource(_SOURCE, found, link, relays=True)
     said = [f"left out {one.name}: {one.why}" for one in found.skipped]
     theirs = {_remote(tool).name: tool for tool in found.tools}
     every: list[dict[str, Any]] = [{"name": name, "arguments": _arguments(tool, found.tools)} for name, tool in theirs.items()]

@@ -38,6 +38,8 @@ class Call(Struct, frozen=True, kw_only=True, eq=False):
     asked: str = ""
     """What the caller named: the tool, the resource's URI as it was sent, or the prompt."""
     channel: Channel = SILENT
+    own_code: bool = False
+    """Made by the SaaS's own code, whose functions answer questions; no customer's client is at the other end."""
     view: View | None = None
     """Which part of the answer is wanted; None for all of it."""
 

@@ -40,6 +40,10 @@ class Paging(Struct, frozen=True, kw_only=True):
     size: str | None = None
     """Argument that says how many records a page has."""
     default_size: int | None = None
+    within: tuple[str, ...] = ()
+    """Members of the answer down to the list whose pages are turned; empty: the answer is looked through."""
+    backwards: str | None = None
+    """Argument that asks for pages from the end, whose next one cannot be told."""
 
 
 class Meant(Struct, frozen=True, kw_only=True):

@@ -63,6 +63,8 @@ class Asked(Struct, frozen=True, kw_only=True):
     """How long it may take, in place of what every call may."""
     method: Method = "tools/call"
     channel: Channel = SILENT
+    own_code: bool = False
+    """See `Call`."""
     view: View | None = None
 
 
@@ -154,6 +156,7 @@ class Calls:
             method=asked.method,
             asked=asked.name,
             channel=asked.channel,
+            own_code=asked.own_code,
             view=asked.view,
         )
 

@@ -71,14 +71,22 @@ def _role(name: str, schema: Mapping[str, Any]) -> str:
 
 def hint(value: object, headers: Mapping[str, str], arguments: Mapping[str, Any], paging: Paging) -> dict[str, Any] | None:
     """What to say of this answer; None when it has no records to count."""
-    found = records.find(value)
+    page = _at(value, paging.within)
+    found = records.find(page)
     if found is None:
         return None
     shown = found[1]
-    total = _total(value, headers)
-    changed = _next(value, shown, total, headers, arguments, paging)
+    total = _total(page, headers)
+    turned = paging.backwards is None or arguments.get(paging.backwards) is None
+    changed = _next(page, shown, total, headers, arguments, paging) if turned else None
     of = {} if total is None or total < len(shown) or (changed and total == len(shown)) else {"of": total}
     return {"shown": len(shown), **of, "next": None if changed is None else {**arguments, **changed}}
+
+
+def _at(value: object, within: tuple[str, ...]) -> object:
+    for name in within:
+        value = mapping(value).get(name)
+    return value
 
 
 def sentence(said: Mapping[str, Any], arguments: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from freehold.domains.sources.openapi.answers import LARGEST_MESSAGE, PAGES
 from freehold.domains.sources.openapi.answers import outcome as of_http
 from freehold.domains.sources.openapi.document import mapping, sequence, text
 from freehold.domains.sources.openapi.payloads import bare
+from freehold.domains.sources.openapi.shaping import PLAIN, Shaping
 from freehold.kit.http import Answer
 
 ERRORS: Final = 5
@@ -52,23 +53,23 @@ def parsed(body: bytes) -> Reply | None:
     return Reply(answer.get("data"), errors if isinstance(errors, list) else None) if answer.keys() & {"data", "errors"} else None
 
 
-def outcome(answer: Answer, field: str, arguments: Mapping[str, Any] = MappingProxyType({})) -> Outcome:
+def outcome(answer: Answer, field: str, shaping: Shaping = PLAIN) -> Outcome:
     """What the answer came to for the one root field that was asked for, or with an empty `field` for all of `data`.
 
-    `arguments` are what the caller gave: APIs repeat them in their errors, and what is long of them is not passed on.
+    APIs repeat the caller's arguments in their errors, and what is long of them is not passed on.
     """
     good = 200 <= answer.status < 300  # noqa: PLR2004  the good ones
     reply = parsed(answer.body)
-    said = reply.said(arguments) if reply is not None else ()
+    said = reply.said(shaping.arguments) if reply is not None else ()
     if not good:
         body = msgspec.json.encode({"message": _joined(said)}) if said else answer.body
-        return of_http(replace(answer, body=body), None)
+        return of_http(replace(answer, body=body), None, shaping)
     if reply is None:
         return _other(answer)
     value = mapping(reply.data).get(field) if field else reply.data
     if not said:
-        return _good(value)
-    return _failed(f"The API answered with errors: {_joined(said)}") if _nothing(value, field) else _partial(value, said)
+        return _good(value, shaping)
+    return _failed(f"The API answered with errors: {_joined(said)}") if _nothing(value, field) else _partial(value, said, shaping)
 
 
 def _other(answer: Answer) -> Outcome:
@@ -82,16 +83,17 @@ def _nothing(value: Any, field: str) -> bool:
     return value is None or (not field and not any(one is not None for one in mapping(value).values()))
 
 
-def _good(value: Any) -> Outcome:
-    body = msgspec.json.encode(value)
-    return Outcome(status="ok", content=(_text(body.decode()),), structured=msgspec.Raw(body))
+def _good(value: Any, shaping: Shaping) -> Outcome:
+    _, body, meta, lines = shaping.shaped(value, msgspec.json.encode(value), {})
+    return Outcome(status="ok", content=tuple(map(_text, (body.decode(), *lines))), structured=msgspec.Raw(body), meta=meta)
 
 
-def _partial(value: Any, said: Errors) -> Outcome:
+def _partial(value: Any, said: Errors, shaping: Shaping) -> Outcome:
     """Some of it is null because of an error; the agent sees both, in the text and in the structure."""
     spoken = f"This is only a part of the answer. Missing: {_joined(said)}"
-    content = (_text(msgspec.json.encode(value).decode()), _text(spoken))
-    return Outcome(status="ok", content=content, structured={"data": value, "errors": list(said)})
+    kept, body, meta, lines = shaping.shaped(value, msgspec.json.encode(value), {})
+    content = tuple(map(_text, (body.decode(), spoken, *lines)))
+    return Outcome(status="ok", content=content, structured={"data": kept, "errors": list(said)}, meta=meta)
 
 
 def _failed(said: str) -> Outcome:

@@ -8,7 +8,8 @@ from freehold.core.resource import Prompt, Resource
 from freehold.core.tool import Tool
 from freehold.domains.sources.graphql.answers import outcome
 from freehold.domains.sources.graphql.operation import GraphQlOperation
-from freehold.domains.sources.openapi.tools import Compiled
+from freehold.domains.sources.openapi.shaping import Shaping
+from freehold.domains.sources.openapi.tools import Compiled, Trimmed
 from freehold.domains.sources.sending import reach, refusal, traced
 from freehold.kit.http import Outbound, Request, SendFailed
 
@@ -37,6 +38,11 @@ class GraphQlSource:
         return self._compiled.tools
 
     @property
+    def trimmed(self) -> Sequence[Trimmed]:
+        """Tools whose definition says less than the schema."""
+        return self._compiled.trimmed
+
+    @property
     def resources(self) -> Sequence[Resource]:
         """A schema has none."""
         return ()
@@ -56,7 +62,7 @@ class GraphQlSource:
             answer = await self._outbound.send(request, seconds=self._seconds, cap=self._cap)
         except SendFailed as fault:
             raise refusal(fault, seconds=self._seconds, cap=self._cap) from None
-        return outcome(answer, operation.field, call.arguments)
+        return outcome(answer, operation.field, Shaping.of(call))
 
     async def check(self) -> None:
         """Reach the endpoint; any answer at all will do."""

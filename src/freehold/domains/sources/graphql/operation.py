@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from freehold.core.refusals import Refusal
+from freehold.core.tool import Paging
 from freehold.domains.sources.graphql.bounds import MAX_NODES, Pages, nodes
 
 PAGE: Final = 20
@@ -30,7 +31,7 @@ class GraphQlOperation(Struct, frozen=True, kw_only=True, eq=False):
     usual_size: int = 0
     """Sent as `size_argument` when the caller gives none; 0: nothing is."""
     backwards: str = ""
-    """The argument that asks for the last items instead; with it no usual size is sent."""
+    """The argument that asks for the last items instead; with it no usual size is sent, and no next page is told."""
     pages: tuple[Pages, ...] = ()
     sizes: Mapping[str, Any] = {}
     """What the document itself says for variables left out."""
@@ -50,6 +51,14 @@ class GraphQlOperation(Struct, frozen=True, kw_only=True, eq=False):
     def page_in_answer(self) -> tuple[str, ...]:
         """`page_path` as it lies in the tool's structured content, where that is not in part."""
         return self.page_path[1:] if self.field else self.page_path
+
+    @property
+    def paging(self) -> Paging | None:
+        """How the tool's pages are turned; None when there is no connection to turn."""
+        if not self.page_path:
+            return None
+        size, backwards = self.size_argument or None, self.backwards or None
+        return Paging(cursor=self.cursor_argument, size=size, within=self.page_in_answer, backwards=backwards)
 
     def variables(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """The arguments as the document's variables: null where null was given, nothing where nothing was."""

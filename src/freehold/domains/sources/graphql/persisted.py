@@ -1,7 +1,7 @@
 """The operations of an operator's own documents become tools, called as the operations are, their variables the arguments."""
 
 from collections.abc import Iterator
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 from graphql import (
     ArgumentNode,
@@ -79,6 +79,7 @@ class _Work:
         if cut:
             self.trimmed.append(Trimmed(name, "fields"))
         walk = Walk(self._schema, operation.node, operation.fragments)
+        made = self._operation(operation, walk, where)
         said = plain(operation.description, _DESCRIPTION) or f"The {kind} {operation.name}."
         return Tool(
             name=name,
@@ -86,7 +87,8 @@ class _Work:
             input_schema=schema,
             source=self._source,
             audience=self._audience,
-            operation=self._operation(operation, walk, where),
+            paging=made.paging,
+            operation=made,
             **effects(kind, [operation.name, *(root.node.name.value for root in walk.roots())]),
         )
 
@@ -98,7 +100,7 @@ class _Work:
             why = f"{operation.name} asks for {least} nodes at least, and max_nodes is {self._most}"
             raise refused(where, why, "Ask for smaller pages, or raise the source's max_nodes.")
         reads = operation.node.operation is OperationType.QUERY
-        path, cursor, size = next(_turnable(walk) if reads else iter(()), ((), "", ""))
+        turned = next(_turnable(walk), _STILL) if reads else _STILL
         return GraphQlOperation(
             query=operation.sent,
             name=operation.name,
@@ -109,9 +111,10 @@ class _Work:
                 if one.default_value is not None and not isinstance(one.default_value, NullValueNode)
             },
             most=self._most,
-            page_path=path,
-            cursor_argument=cursor,
-            size_argument=size,
+            backwards=turned.backwards,
+            page_path=turned.path,
+            cursor_argument=turned.cursor,
+            size_argument=turned.size,
         )
 
 
@@ -150,15 +153,27 @@ def _said(schema: GraphQLSchema, operation: Operation) -> dict[str, str]:
     return said
 
 
-def _turnable(walk: Walk) -> Iterator[tuple[tuple[str, ...], str, str]]:
-    """Path, cursor and size argument of connections whose cursor is a variable and whose pageInfo is asked for, nearest first."""
+class _Turned(NamedTuple):
+    """A connection's response keys, and the variables given to its `after`, `first` and `last`; empty for those that are not given one."""
+
+    path: tuple[str, ...] = ()
+    cursor: str = ""
+    size: str = ""
+    backwards: str = ""
+
+
+_STILL: Final = _Turned()
+
+
+def _turnable(walk: Walk) -> Iterator[_Turned]:
+    """Connections whose cursor is a variable and whose pageInfo is asked for, nearest first."""
     waiting: list[tuple[tuple[str, ...], Asked]] = [((one.key,), one) for one in walk.roots()]
     while waiting:
         path, one = waiting.pop(0)
         below = list(walk.asked(one.node.selection_set, named(one.field)))
         given = {each.name.value: each.value.name.value for each in one.node.arguments or () if isinstance(each.value, VariableNode)}
         if is_connection(named(one.field)) and "after" in given and _says_where(walk, below):
-            yield path, given["after"], given.get("first", "")
+            yield _Turned(path, given["after"], given.get("first", ""), given.get("last", ""))
         if not is_list(one.field):
             waiting += [((*path, each.key), each) for each in below if each.node.selection_set is not None]
 

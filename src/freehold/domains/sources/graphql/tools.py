@@ -132,6 +132,7 @@ class _Work:
             input_schema=inputs.schema,
             source=self._source,
             audience=self._audience,
+            paging=made.operation.paging,
             operation=made.operation,
             **effects(found.kind, [found.name]),
         )

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 from urllib.parse import quote, unquote
 
+import msgspec
 from msgspec import UNSET
 
 from freehold.domains.sources.openapi.bodies import Body
@@ -37,6 +38,8 @@ _BESIDE_REFERENCE: Final = frozenset({"description", "default", "example", "exam
 
 Key = tuple[str, str]
 """Place and name of a parameter."""
+Said = tuple[bytes, Json]
+"""A parameter: its JSON, by which those that are alike are known, and what it or its reference says."""
 
 
 class Inputs(NamedTuple):
@@ -58,7 +61,7 @@ class Inputs(NamedTuple):
 
 
 class Compiler:
-    """Compiles the inputs of one document's operations; parameters that operations share are translated once."""
+    """Compiles the inputs of one document's operations; a parameter that many of them have is translated once."""
 
     def __init__(self, document: Document, *, budget: int) -> None:
         """`budget` is the bytes one tool's input schema may take."""
@@ -66,8 +69,8 @@ class Compiler:
         self._schemas = Schemas(document)
         self._payloads = Payloads(document, self._schemas)
         self._budget = budget
-        self._shared: dict[str, tuple[Schema, Refs]] = {}
-        self._slots: dict[tuple[str, str], Slot] = {}
+        self._shared: dict[bytes, tuple[Schema, Refs]] = {}
+        self._slots: dict[tuple[bytes, str], Slot] = {}
         self._secrets = {
             (text(scheme.get("in")), text(scheme.get("name")).lower())
             for raw in mapping(mapping(document.raw.get("components")).get("securitySchemes")).values()
@@ -105,14 +108,14 @@ class Compiler:
             },
         )
 
-    def _parameters(self, item: Json, operation: Json) -> dict[Key, tuple[str, Json]]:
-        """Place and name -> (its reference or nothing, the parameter); the operation's own win over the path's."""
-        found: dict[Key, tuple[str, Json]] = {}
+    def _parameters(self, item: Json, operation: Json) -> dict[Key, Said]:
+        """By place and name; the operation's own win over the path's."""
+        found: dict[Key, Said] = {}
         for raw in [*sequence(item.get("parameters")), *sequence(operation.get("parameters"))]:
             parameter = self._document.follow(raw)
             key = (text(parameter.get("in")), text(parameter.get("name")))
             if key[0] in PLACES and key[1] and self._offered(key):
-                found[key] = (text(mapping(raw).get("$ref")), parameter)
+                found[key] = (msgspec.json.encode(raw), parameter)
             elif key[0] == "header" and key[1].lower() in _METHOD_HEADERS and parameter.get("required") is True:
                 raise Inexpressible(f"it needs {key[1]}, which changes what its method means")
         return found
@@ -124,7 +127,7 @@ class Compiler:
         return place != "header" or (name.lower() not in _NOT_OFFERED and _HEADER_NAME.fullmatch(name) is not None)
 
     @staticmethod
-    def _complete(parameters: dict[Key, tuple[str, Json]], template: str, fixed: str) -> None:
+    def _complete(parameters: dict[Key, Said], template: str, fixed: str) -> None:
         """Every `{name}` of the path has a parameter, no other claims to be in it, and what its query fixes nobody can give again."""
         if has_dots(template):
             raise Inexpressible("its path holds a . or .. segment")
@@ -132,30 +135,27 @@ class Compiler:
         in_query = dict.fromkeys(_template_name(name, parameters) for name in _TEMPLATE.findall(fixed))
         for name in in_path | in_query:
             if ("path", name) not in parameters and (name in in_path or ("query", name) not in parameters):
-                parameters["path", name] = ("", {"in": "path", "required": True, "schema": {"type": "string"}})
+                forgotten = {"in": "path", "name": name, "required": True, "schema": {"type": "string"}}
+                parameters["path", name] = (msgspec.json.encode(forgotten), forgotten)
         unsaid = {("query", unquote(pair.partition("=")[0])) for pair in fixed.split("&")} - {("query", name) for name in in_query}
         unsaid.update(key for key in parameters if key[0] == "path" and key[1] not in in_path | in_query)
         for key in unsaid & parameters.keys():
             del parameters[key]
 
-    def _schema(self, parameter: tuple[str, Json], refs: Refs) -> Schema:
-        reference, described = parameter
-        shared = self._shared.get(reference) if reference else None
+    def _schema(self, parameter: Said, refs: Refs) -> Schema:
+        said, described = parameter
+        shared = self._shared.get(said)
         if shared is None:
             met: Refs = {}
-            shared = (self._translated(described, met), met)
-            if reference:
-                self._shared[reference] = shared
+            shared = self._shared[said] = (self._translated(described, met), met)
         refs.update(shared[1])
         return shared[0]
 
-    def _slot(self, argument: str, key: Key, parameter: tuple[str, Json]) -> Slot:
-        reference, described = parameter
-        if not reference:
-            return _slot(argument, key, described)
-        known = self._slots.get((reference, argument))
+    def _slot(self, argument: str, key: Key, parameter: Said) -> Slot:
+        said, described = parameter
+        known = self._slots.get((said, argument))
         if known is None:
-            known = self._slots[reference, argument] = _slot(argument, key, described)
+            known = self._slots[said, argument] = _slot(argument, key, described)
         return known
 
     def _translated(self, described: Json, refs: Refs) -> Schema:

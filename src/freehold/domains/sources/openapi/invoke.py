@@ -12,7 +12,7 @@ from freehold.core.tool import Tool
 from freehold.domains.sources.openapi.answers import Conforms, contents, outcome
 from freehold.domains.sources.openapi.operation import Operation
 from freehold.domains.sources.openapi.shaping import Shaping
-from freehold.domains.sources.openapi.tools import Compiled
+from freehold.domains.sources.openapi.tools import Compiled, Trimmed
 from freehold.domains.sources.sending import reach, refusal
 from freehold.kit.http import Outbound, SendFailed
 
@@ -55,6 +55,11 @@ class OpenApiSource:
     def tools(self) -> Sequence[Tool]:
         """In the document's order."""
         return self._compiled.tools
+
+    @property
+    def trimmed(self) -> Sequence[Trimmed]:
+        """Tools whose definition says less than the document."""
+        return self._compiled.trimmed
 
     @property
     def resources(self) -> Sequence[Resource]:

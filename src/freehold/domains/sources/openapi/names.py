@@ -12,7 +12,6 @@ LONGEST: Final = 64
 """Characters a tool's name may have."""
 _HASH: Final = 6
 
-_SPLIT: Final = re.compile(r"[^A-Za-z0-9]+")
 _CAMEL: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _PARAMETER: Final = re.compile(r"\{[^{}]*\}")
 _VERSION: Final = re.compile(r"v?\d+(?:[._-]\d+)*(?:(?:alpha|beta|rc)\d*)?", re.IGNORECASE)
@@ -119,7 +118,7 @@ def _shortened(words: list[str], budget: int) -> str:
 
 def words_of(identifier: str) -> list[str]:
     """The lower-case words of `camelCase`, `snake_case`, `HTTPServer2` and the like."""
-    return [word.lower() for part in _SPLIT.split(identifier) for word in _CAMEL.findall(part)]
+    return [word.lower() for word in _CAMEL.findall(identifier)]
 
 
 def _from_id(wish: Wish) -> list[str]:

@@ -8,6 +8,7 @@ import msgspec
 from freehold.core.refusals import Refusal
 from freehold.domains.sources.openapi.document import Json
 from freehold.domains.sources.openapi.swagger import upgraded
+from freehold.kit.garbage import resting
 
 LARGEST: Final = 64 * 1024 * 1024
 _JSON_MEND: Final = "Check the file with a JSON parser, or export it again."
@@ -49,6 +50,7 @@ def _as_utf8(data: bytes) -> bytes:
     return data.removeprefix(b"\xef\xbb\xbf")
 
 
+@resting()
 def _parsed(data: bytes, cap: int) -> object:
     if len(data) > cap:
         raise invalid(f"it is larger than {cap} bytes", "Split the document, or leave out what agents do not need.")

@@ -22,6 +22,7 @@ from freehold.domains.sources.openapi.servers import Origins, origin
 from freehold.domains.sources.openapi.texts import described
 from freehold.domains.sources.openapi.unseen import seen
 from freehold.domains.sources.paging import plan
+from freehold.kit.garbage import resting
 
 Access = Literal["read", "write", "destructive"]
 
@@ -98,6 +99,7 @@ class _Found(NamedTuple):
         return f"{self.method.upper()} {self.path}"
 
 
+@resting()
 def compile_tools(
     raw: Json,
     *,

@@ -36,6 +36,8 @@ _UNSEEN: Final = re.compile(
     f"|(?<![^\\x00-\\x7f{_JOINERS}])[{_JOINERS}]|[{_JOINERS}](?![^\\x00-\\x7f{_JOINERS}])"  # they join letters of scripts and emoji only
     f"|(?<=[A-Za-z\\s{_VARIANTS}])[{_VARIANTS}]"
 )
+_PERHAPS: Final = re.compile(f"[{_CLASS}{_JOINERS}{_VARIANTS}]")
+"""Quick to look for: where there is none, nothing is unseen."""
 _BY_NAME: Final = frozenset({"properties", "patternProperties", "dependentSchemas", "dependentRequired", "$defs"})
 _LITERAL: Final = frozenset({"enum", "const", "default", "examples", "pattern", "format"})
 """Words whose value means something else once a character is gone: they go whole, which only ever accepts more."""
@@ -48,13 +50,13 @@ def visible(prose: str) -> str:
 
 def hides(prose: str) -> bool:
     """Whether there is one in it beside tabs and ends of lines."""
-    return not prose.isascii() and any(found[0] not in "\t\r\n" for found in _UNSEEN.finditer(prose))
+    return not prose.isascii() and _PERHAPS.search(prose) is not None and any(found[0] not in "\t\r\n" for found in _UNSEEN.finditer(prose))
 
 
 def seen(schema: Json) -> Json:
     """The schema itself when nothing in it is unseen, else a copy without; what it accepts is never less."""
     written = msgspec.json.encode(schema)
-    if written.isascii() and b"\\u00" not in written:
+    if b"\\u00" not in written and (written.isascii() or not _PERHAPS.search(written.decode())):
         return schema
     return cast("Json", _seen(schema))
 

@@ -1,6 +1,6 @@
 """Between an upstream that asks and the client that called: questions, progress and log lines go on, under the upstream's name.
 
-An upstream may ask what the caller's own client declared, and no page may be opened for it: an address to visit is not passed on."""
+An upstream may ask only where the operator lets it, and then what the caller's own client declared; no page may be opened for it."""
 
 import hashlib
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from freehold.core.refusals import Refusal
 from freehold.domains.sources.upstream.exchange import Declined
 from freehold.domains.sources.upstream.schemas import general_fault
 from freehold.domains.sources.upstream.words import shown
-from freehold.protocol.capabilities import Capabilities
+from freehold.protocol.capabilities import NONE, Capabilities
 from freehold.protocol.wire import is_object
 
 _MOST_QUESTIONS: Final = 16
@@ -51,12 +51,13 @@ def kind(result: Raw) -> str:
 class Relay:
     """Hears for one call."""
 
-    def __init__(self, channel: Channel, source: str) -> None:
+    def __init__(self, channel: Channel, source: str, *, may_ask: bool) -> None:
         """`source` is whose words the client is shown."""
         self._channel = channel
         self._source = source
         self._asked = 0
-        self.capabilities = _able(channel)
+        self._may_ask = may_ask
+        self.capabilities = _able(channel) if may_ask else NONE
 
     async def told(self, method: str, params: dict[str, Any]) -> None:
         """Progress and log lines; whatever else a server tells is not the caller's."""
@@ -103,7 +104,7 @@ class Relay:
         """The question as it goes on; None when it may not. Its key is the same whenever the call is run again."""
         self._asked += 1
         fit = {key: value for key, value in params.items() if key not in {"_meta", "task", "includeContext"}}
-        if self._asked > _MOST_QUESTIONS or not _fits(method, fit):
+        if not self._may_ask or self._asked > _MOST_QUESTIONS or not _fits(method, fit):
             return None
         if method == "elicitation/create":
             fit["message"] = f"[{self._source}] {shown(fit.get('message'))}"

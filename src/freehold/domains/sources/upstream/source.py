@@ -31,11 +31,12 @@ _MOST_ROUNDS: Final = 8
 class UpstreamSource:
     """What one upstream offers, and the way to have it done there."""
 
-    def __init__(self, name: str, offered: Offered, link: Link) -> None:
-        """`link` outlives the source: it belongs to whoever lists."""
+    def __init__(self, name: str, offered: Offered, link: Link, *, relays: bool = False) -> None:
+        """`link` outlives the source: it belongs to whoever lists. `relays`: the server may ask the caller's client."""
         self._name = name
         self._offered = offered
         self._link = link
+        self._relays = relays
 
     @property
     def name(self) -> str:
@@ -61,7 +62,7 @@ class UpstreamSource:
         """Have it done. An error of the upstream is an outcome; no answer, or a wrong one, is a `Refusal`."""
         remote = cast("Remote", call.tool.operation)
         method, params = self._request(remote, call)
-        relay = Relay(call.channel, self._name)
+        relay = Relay(call.channel, self._name, may_ask=self._relays or call.own_code)
         more = (*mirrors.repeated(remote.plan, call.arguments), *traced(call.traceparent))
         try:
             result = await self._answered(method, params, call, relay, more)

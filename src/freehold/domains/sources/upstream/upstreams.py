@@ -43,6 +43,8 @@ class UpstreamSpec(Struct, frozen=True, kw_only=True):
     scopes: dict[str, tuple[str, ...]] = {}
     trusted: bool = False
     """Whether what it says of its tools' harmlessness counts."""
+    relays: bool = False
+    """Whether its questions go on to the caller's client."""
 
     def __repr__(self) -> str:
         """Which; its headers stay out of logs."""
@@ -144,7 +146,7 @@ class Upstreams:
         if unknown and found.tools:  # no reason to refuse a start: what a stranger offers may change at any time
             said = {"code": "upstream_scopes_unknown", "source": spec.name, "tools": sorted(unknown)}
             _log.warning("scopes name tools that are not offered", extra=said)
-        return UpstreamSource(spec.name, found, self._link(spec))
+        return UpstreamSource(spec.name, found, self._link(spec), relays=spec.relays)
 
     # watching
 
