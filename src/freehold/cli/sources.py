@@ -6,10 +6,12 @@ from typing import Annotated, Final
 
 import typer
 
+from freehold.cli import releases
 from freehold.cli.asking import Config, Json, one, opened, rows, run, source_name
-from freehold.cli.moments import counted, moment
+from freehold.cli.moments import moment
 
-app = typer.Typer(help="Sources of tools: add, list, preview, refresh.", no_args_is_help=True)
+app = typer.Typer(help="Sources of tools: what they offer, and the releases of their documents.", no_args_is_help=True)
+app.add_typer(releases.app)
 
 _LEFT_OUT: Final = {
     "prose": "descriptions inside its arguments are shortened",
@@ -77,15 +79,3 @@ def preview(
         typer.echo(f"  {flag['tool']} is flagged: {flag['why']}")
     for remark in remarks:
         typer.echo(f"  {remark['where']}: {remark['what']}")
-
-
-@app.command()
-def refresh(name: Annotated[str, typer.Argument(help="Name of the source.")], *, config: Config = None) -> None:
-    """Read a source's document again. Running servers follow within five seconds; a document that does not import changes nothing."""
-
-    async def act() -> None:
-        async with opened(config) as application:
-            count = await application.roster.refresh(name)
-        typer.echo(f"{name} offers {counted(count, 'tool')}.")
-
-    run(act())

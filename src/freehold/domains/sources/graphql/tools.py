@@ -132,6 +132,7 @@ class _Work:
             input_schema=inputs.schema,
             source=self._source,
             audience=self._audience,
+            place=found.label,
             operation=made.operation,
             **effects(found.kind, [found.name]),
         )
