@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, cast
 
 import jsonschema_rs
+import msgspec
 
 Json = dict[str, Any]
 
@@ -21,6 +22,10 @@ _MOST: Final = {"maximum": "number", "exclusiveMaximum": "number", "maxLength": 
 _OPENS: Final = {"minimum": "exclusiveMinimum", "maximum": "exclusiveMaximum"}
 _LOOKED_INTO: Final = "type enum const required properties additionalProperties items anyOf pattern multipleOf"
 _COMPARED: Final = frozenset((*_LOOKED_INTO.split(), *_LEAST, *_MOST))
+
+
+_DEEPEST: Final = 60
+_MOST_COMPARED: Final = 50_000
 
 
 class Narrowing(NamedTuple):
@@ -44,24 +49,34 @@ class _Comparison:
         self._old = cast("Json", old.get("$defs", {}))
         self._new = cast("Json", new.get("$defs", {}))
         self._same = self._old == self._new
-        self._begun: set[tuple[int, int]] = set()
+        self._begun: dict[tuple[int, int], str] = {}
+        self._branches: set[tuple[int, int]] = set()
         self._kept: list[object] = []
 
     def compare(self, old: object, new: object, path: str) -> Iterator[Narrowing]:
-        if old is False or new is True or new == {} or (old == new and (self._same or not _refers(old))):
+        if old is False or new is True or new == {} or self._alike(old, new):
             return
         if new is False:
             yield Narrowing(path, "is no longer accepted")
             return
-        if (id(old), id(new)) in self._begun:  # a recursive schema: what is being compared already is not compared inside itself
+        begun = self._begun.get((id(old), id(new)))
+        if begun is not None and len(begun) < len(path):  # a recursive schema: what is being compared is not compared inside itself
             return
-        self._begun.add((id(old), id(new)))
+        if begun is not None or path.count(".") > _DEEPEST or len(self._kept) > _MOST_COMPARED:
+            yield Narrowing(path, "cannot be compared")
+            return
+        self._begun[id(old), id(new)] = path
         before, after = _resolved(old, self._old), _resolved(new, self._new)
-        self._kept += [before, after]  # so that their ids stay theirs
+        self._kept += [old, new, before, after]  # so that their ids stay theirs
         if before is None or after is None:
             yield Narrowing(path, "has changed")
         else:
             yield from self._values(before, after, path) if "enum" in before or "const" in before else self._schemas(before, after, path)
+
+    def _alike(self, old: object, new: object) -> bool:
+        """Whether both say the same, and mean the same by it."""
+        same = old == new and msgspec.json.encode(old) == msgspec.json.encode(new)  # for Python alone, false is 0
+        return same and (self._same or not _refers(old))
 
     def _values(self, old: Json, new: Json, path: str) -> Iterator[Narrowing]:
         """The old one lists its values: each is tried."""
@@ -72,14 +87,13 @@ class _Comparison:
             yield Narrowing(path, f"no longer accepts {', '.join(map(repr, lost[:3]))}")
 
     def _schemas(self, old: Json, new: Json, path: str) -> Iterator[Narrowing]:
-        if "anyOf" in new and new["anyOf"] != old.get("anyOf"):
+        if "anyOf" in new and not self._alike(new["anyOf"], old.get("anyOf")):
             yield from self._choices(old, new, path)
             return
-        if "anyOf" in old and old["anyOf"] != new.get("anyOf"):
+        if "anyOf" in old and not self._alike(old["anyOf"], new.get("anyOf")):
             rest = {word: said for word, said in old.items() if word != "anyOf"}
             for branch in old["anyOf"]:
-                said = _resolved(branch, self._old)
-                yield from self.compare(True if said is None else {**rest, **said}, new, path)
+                yield from self._branch(rest, branch, new, path)
             return
         kinds, allowed = _kinds(old), _kinds(new)
         lost = sorted(kind for kind in kinds if kind not in allowed and not (kind == "integer" and "number" in allowed))
@@ -89,6 +103,17 @@ class _Comparison:
         yield from self._objects(old, new, path) if "object" in kinds else ()
         if "items" in new and "array" in kinds:
             yield from self.compare(old.get("items", True), new["items"], f"{path}[]")
+
+    def _branch(self, rest: Json, branch: object, new: Json, path: str) -> Iterator[Narrowing]:
+        """One alternative of the old one, with what holds for all of them."""
+        pair = (id(branch), id(new))
+        if pair in self._branches:  # it is an alternative of itself
+            yield Narrowing(path, "cannot be compared")
+            return
+        self._branches.add(pair)
+        said = _resolved(branch, self._old)
+        yield from self.compare(True if said is None else {**rest, **said}, new, path)
+        self._branches.discard(pair)
 
     def _choices(self, old: Json, new: Json, path: str) -> Iterator[Narrowing]:
         """Some branch has to accept all of the old one, or all of each of its kinds."""
@@ -125,7 +150,7 @@ class _Comparison:
         if word in {"enum", "const"}:
             return True
         compared = word in _COMPARED or word in _SAYS_NOTHING or word.startswith("x-")
-        return not compared and (old.get(word) != said or (not self._same and _refers(said)))
+        return not compared and not self._alike(old.get(word), said)
 
     def _objects(self, old: Json, new: Json, path: str) -> Iterator[Narrowing]:
         for name in sorted(set(new.get("required", ())) - set(old.get("required", ()))):
