@@ -4,7 +4,7 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
-from hypothesis import assume, given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -81,17 +81,16 @@ def _members(value: Any) -> bool:
     return bool(value) if isinstance(value, dict) else any(_members(each) for each in value) if isinstance(value, list) else False
 
 
-@LAW
+@settings(LAW, max_examples=1_000)
 @given(old=WHOLE, new=WHOLE, value=VALUES)
 def test_where_no_narrowing_is_told_every_declared_value_is_still_accepted(old: dict[str, Any], new: dict[str, Any], value: Any) -> None:
     """A change that is called compatible never refuses what was accepted."""
     try:
-        valid = accepts(old, value)
-        now = accepts(new, value)
+        refused = accepts(old, value) and not accepts(new, value)
     except ValueError:  # a definition that refers to itself alone
-        assume(condition=False)
-    assume(valid and not now and declared(old, value, old["$defs"]))
-    assert narrowings(old, new)
+        return
+    if refused and declared(old, value, old["$defs"]):
+        assert narrowings(old, new)
 
 
 @LAW
