@@ -99,7 +99,7 @@ class Documents:
             if number is None and not await store.unpin(scope, name):
                 return False
             if number is not None:
-                await store.pin(scope, tenant, name, number)
+                await store.pin(scope, name, number)
             await self._announcer.bump(scope)
         await self._announcer.announce()
         return True

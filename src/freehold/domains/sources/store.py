@@ -105,11 +105,12 @@ async def forget(scope: Scope, name: str, *, but: Collection[int]) -> None:
     await scope.run(sa.delete(source_releases).where(_OF.name == name, _OF.number.not_in(but)))
 
 
-async def pin(scope: Scope, tenant: str, source: str, number: int) -> None:
-    """The tenant stays with this release. In the tenant's own scope."""
-    row = insert(release_pins).values(tenant_id=tenant, source=source, number=number)
-    keys = [release_pins.c.tenant_id, release_pins.c.source]
-    await scope.run(row.on_conflict_do_update(index_elements=keys, set_={"number": number}))
+async def pin(scope: Scope, source: str, number: int) -> None:
+    """The tenant whose scope this is stays with this release."""
+    change = sa.update(release_pins).where(release_pins.c.source == source).values(number=number)
+    row = insert(release_pins).values(source=source, number=number)
+    if not await scope.run(change) and not await scope.run(row.on_conflict_do_nothing()):
+        await scope.run(change)  # another process has just pinned it
 
 
 async def unpin(scope: Scope, source: str) -> bool:
