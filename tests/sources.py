@@ -15,8 +15,9 @@ from freehold.adapters.state_memory import MemoryState
 from freehold.core.refusals import Refusal
 from freehold.domains.sources.fetch import Documents
 from freehold.domains.sources.functions import Functions
-from freehold.domains.sources.load import Loader, OpenApiSpec
+from freehold.domains.sources.load import Loader
 from freehold.domains.sources.port import Source
+from freehold.domains.sources.specs import OpenApiSpec
 from freehold.kit.changes import Changes
 from freehold.kit.db import Database
 from freehold.kit.outbound import GuardedClient

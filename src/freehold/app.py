@@ -55,14 +55,13 @@ from freehold.kit.randomness import Pool
 from freehold.kit.state import State
 from freehold.kit.telemetry import Metrics, OpenTelemetry, Spans, otlp
 from freehold.named import named, shortlist, trusted
+from freehold.releases import DAY, Releases
 from freehold.roster import InProcessApi, Roster
 from freehold.settings import Settings
 from freehold.speaking import Speaking
 from freehold.web.asgi import Asgi
 from freehold.web.ops import explain
 
-KEY_SECONDS: Final = 30 * 86_400.0
-"""Age at which a signing key gets its successor."""
 _HOUR: Final = 3_600.0
 _log = logging.getLogger("freehold")
 
@@ -166,7 +165,14 @@ class Application:
             clock=self.clock,
             randomness=self._randomness,
         )
-        loader = Loader(self.documents, self.outbound, seconds=settings.call_seconds, cap=settings.upstream_cap, upstreams=self.upstreams)
+        loader = Loader(
+            self.documents,
+            self.outbound,
+            seconds=settings.call_seconds,
+            cap=settings.upstream_cap,
+            upstreams=self.upstreams,
+            sunset=settings.sunset_days * DAY,
+        )
         self.roster = Roster(
             loader,
             self.documents,
@@ -229,10 +235,9 @@ class Application:
             plans=tuple(plans),
             default_plan=settings.default_plan,
         )
-
-        self.curation = Curation(
-            self.arranging, tenant=self.administration.tenant, recorder=self.ledger, clock=self.clock, plans=tuple(plans)
-        )
+        known = self.administration.tenant
+        self.curation = Curation(self.arranging, tenant=known, recorder=self.ledger, clock=self.clock, plans=tuple(plans))
+        self.releases = Releases(self.roster, self.documents, tenant=known, usage=self.book, recorder=self.ledger, clock=self.clock)
 
     def _doors(self, local: Principal | None, *, listens: bool) -> Doors:
         rooms = Rooms(
@@ -314,7 +319,7 @@ class Application:
             await self.roster.close()
             await self._close()
             raise
-        self._renewing = asyncio.get_running_loop().create_task(self._renew_keys(), name="keys")
+        self._renewing = asyncio.get_running_loop().create_task(self.signing_keys.renewing(), name="keys")
         self.calls.open()
         self.doors.open()
         await self.tasks.start()
@@ -379,16 +384,6 @@ class Application:
     def _master_key(self) -> bytes:
         given = self.settings.master_key.get_secret_value()
         return bytes.fromhex(given) if given else master_key(self.settings.key_file, self._randomness)
-
-    async def _renew_keys(self) -> None:
-        """Once an hour, see whether a signing key is due for its successor."""
-        while True:
-            try:
-                for purpose in ("access", "service"):
-                    await self.signing_keys.renew(purpose, after=KEY_SECONDS)
-            except Exception as fault:  # noqa: BLE001  the task's door: a key that cannot be renewed now can be in an hour
-                _log.warning("keys not renewed", extra={"code": "keys_not_renewed", "error": type(fault).__name__})
-            await asyncio.sleep(_HOUR)
 
     def _changed(self) -> None:
         """Control-plane rows may have changed: ask again at once, and follow documents another process refreshed."""

@@ -16,10 +16,12 @@ from freehold.domains.catalog import edits_file, store
 from freehold.domains.catalog.budget import Budget, Shortlist
 from freehold.domains.catalog.cursors import Cursors
 from freehold.domains.catalog.editing import Edits
+from freehold.domains.catalog.edition import Offer
 from freehold.domains.catalog.edits import Edit
 from freehold.domains.catalog.pins import Pins
 from freehold.domains.catalog.resolve import Catalog
 from freehold.domains.catalog.standing import READING, Standing
+from freehold.domains.catalog.versions import Versions
 from freehold.domains.sources.functions import Functions
 from freehold.domains.sources.port import Source
 from freehold.kit.changes import Changes
@@ -33,7 +35,7 @@ _log = logging.getLogger("freehold.catalog")
 
 
 class Arranging:
-    """One process's catalog. Pins come first: what nobody approved is there for nobody to edit."""
+    """One process's catalog. Which release a tenant is shown comes first, then pins: what nobody approved is there for nobody to edit."""
 
     def __init__(
         self,
@@ -55,9 +57,10 @@ class Arranging:
         self._db = db
         self._changed: Callable[[], None] | None = None
         self.edits = Edits(db, changes, clock, file=_file_edits(folder / "catalog.toml"))
+        self.versions = Versions()
         self.pins = Pins(db, changes, clock, new=new)
         bounded = () if shortlist is None else (Budget(shortlist),)
-        self.catalog = Catalog(Cursors(seal), page_size=page_size, arrangements=(self.pins, self.edits, *bounded))
+        self.catalog = Catalog(Cursors(seal), page_size=page_size, arrangements=(self.versions, self.pins, self.edits, *bounded))
         self.standing = Standing(self.catalog, read)
         self.sources: Sequence[Source] = ()
         self._following: asyncio.Task[None] | None = None
@@ -71,10 +74,15 @@ class Arranging:
     def offer(self, sources: Sequence[Source]) -> None:
         """These are the sources from now on."""
         self.sources = tuple(sources)
+        self.versions.look(sources)
         self.pins.look(sources)
         self.catalog.replace(sources, owed=(replace(READING, listed=not all(isinstance(source, Functions) for source in sources)),))
         self.standing.forget()
         self._tell()
+
+    def offers(self, tenant: str | None) -> Sequence[Offer]:
+        """What there is for a tenant to edit; for None, for everybody."""
+        return self.pins.arranged(tenant, self.versions.arranged(tenant, self.sources))
 
     async def imported(self, sources: Sequence[Source]) -> None:
         """Before these are offered: what is seen for the first time is approved."""

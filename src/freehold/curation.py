@@ -57,7 +57,7 @@ class Curation:
                 raise Refusal("plan_unknown", plan=plan, plans=", ".join(self._plans))
         check_scopes(edit.scopes or ())
         await self._arranging.heed()
-        offers = self._pins.arranged(tenant, self._arranging.sources)
+        offers = self._arranging.offers(tenant)
         made = await self._edits.edit(edit, tenant=tenant, offers=offers, whole=whole)
         await self._done("catalog.edited", edit.pattern, tenant, actor)
         return made
@@ -81,7 +81,7 @@ class Curation:
         """Every tool of the sources as this tenant has it, also those it does not have any more."""
         await self._check(tenant)
         await self._arranging.heed()
-        offers = self._pins.arranged(tenant, self._arranging.sources)
+        offers = self._arranging.offers(tenant)
         listed = self._edits.seen(tenant, offers)
         originals = [(offer.name, tool) for offer in offers for tool in offer.tools]
         return [Seen(edited=one, source=source, digest=digest(tool)) for one, (source, tool) in zip(listed, originals, strict=True)]

@@ -2,7 +2,7 @@
 
 from freehold.domains.catalog.budget import Shortlist
 from freehold.domains.oauth.jwks import TrustedIssuer
-from freehold.domains.sources.load import GraphQlSpec, OpenApiSpec
+from freehold.domains.sources.specs import GraphQlSpec, OpenApiSpec
 from freehold.domains.sources.upstream.upstreams import UpstreamSpec
 from freehold.roster import NamedSource, PythonSpec
 from freehold.settings import IssuerSettings, Settings, SourceSettings

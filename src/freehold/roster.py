@@ -17,8 +17,11 @@ from msgspec import Struct
 from freehold.core.refusals import Refusal
 from freehold.domains.sources.fetch import Documents
 from freehold.domains.sources.functions import Functions
-from freehold.domains.sources.load import DocumentSpec, GraphQlSpec, Loader, OpenApiSpec
+from freehold.domains.sources.importing import Reread
+from freehold.domains.sources.load import DocumentSpec, Loader
 from freehold.domains.sources.port import Source
+from freehold.domains.sources.released import Released
+from freehold.domains.sources.specs import GraphQlSpec, OpenApiSpec
 from freehold.domains.sources.upstream.upstreams import Upstreams, UpstreamSpec
 from freehold.kit.errors import Misconfigured, Unavailable
 from freehold.kit.http import Request, SendFailed
@@ -28,6 +31,7 @@ from freehold.kit.json import NotStrict, strict
 _log = logging.getLogger("freehold.roster")
 _DOCUMENT_SECONDS: Final = 30.0
 _OK: Final = 200
+_DAY: Final = 86_400.0
 RESERVED: Final = "freehold"
 _KINDS: Final = {OpenApiSpec: "openapi", GraphQlSpec: "graphql", UpstreamSpec: "mcp"}
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
@@ -106,6 +110,7 @@ class Roster:
         self._in_process_clients: list[InProcess] = []
         self._digests: dict[str, str | None] = {}
         self._following: asyncio.Task[None] | None = None
+        self._sunset: asyncio.TimerHandle | None = None
         self._heard = False
 
     async def load(self) -> None:
@@ -124,6 +129,7 @@ class Roster:
             await self._before(built)
         self._sources, self._digests = tuple(built), digests
         self._offer(self._sources)
+        self._await_sunset()
 
     @property
     def offered(self) -> Sequence[Source]:
@@ -145,8 +151,22 @@ class Roster:
         if self._upstreams is not None:
             self._upstreams.watch([spec for spec in self._named.values() if isinstance(spec, UpstreamSpec)])
 
+    def _await_sunset(self) -> None:
+        """Load again when the next tool is past its sunset; a day at most, for the clock may be set."""
+        if self._sunset is not None:
+            self._sunset.cancel()
+        due = [source.lapses for source in self._sources if isinstance(source, Released) and source.lapses is not None]
+        seconds = min(max(min(due) - self._documents.now, 1.0), _DAY) if due else None
+        self._sunset = None if seconds is None else asyncio.get_running_loop().call_later(seconds, self.follow)
+
+    def _past_sunset(self) -> bool:
+        now = self._documents.now
+        return any(source.lapses is not None and source.lapses <= now for source in self._sources if isinstance(source, Released))
+
     async def close(self) -> None:
         """Stop following, close every source and end the lifespans of in-process applications."""
+        if self._sunset is not None:
+            self._sunset.cancel()
         if self._following is not None:
             self._following.cancel()
             await asyncio.gather(self._following, return_exceptions=True)
@@ -156,13 +176,26 @@ class Roster:
         for client in clients:
             await client.close()
 
-    async def refresh(self, name: str) -> int:
-        """Read a source's document again and keep it for every replica; how many tools it offers."""
+    async def refresh(self, name: str, *, share: int | None = None) -> Reread:
+        """Read a source's document again and keep it for every replica; with a `share`, for so many tenants of a hundred."""
+        return await self._loader.refresh(self._document(name), share=share)
+
+    async def compare(self, name: str) -> Reread:
+        """What a refresh would change about a source that has a document of its own."""
+        return await self._loader.compare(self.released(name))
+
+    def released(self, name: str) -> OpenApiSpec | GraphQlSpec:
+        """The source of this name that has releases. Refuses `source_unknown`."""
+        spec = self._document(name)
+        if isinstance(spec, UpstreamSpec):
+            raise Refusal("source_unknown", source=name)
+        return spec
+
+    def _document(self, name: str) -> DocumentSpec:
         spec = self._named.get(name)
         if spec is None or isinstance(spec, PythonSpec):
             raise Refusal("source_unknown", source=name)
-        source, _ = await self._loader.refresh(spec)
-        return len(source.tools)
+        return spec
 
     async def known(self) -> list[KnownSource]:
         """What the settings name, and when each document was last read."""
@@ -196,8 +229,10 @@ class Roster:
     async def _look(self) -> None:
         try:
             current = await self._documents.digests()
-            if any(current.get(name) != digest for name, digest in self._digests.items()):
+            if any(current.get(name) != digest for name, digest in self._digests.items()) or self._past_sunset():
                 await self.load()
+            else:
+                self._await_sunset()
         except (Unavailable, Misconfigured, Refusal) as fault:
             _log.warning("sources not followed", extra={"code": "source_stale", "error": type(fault).__name__})
 

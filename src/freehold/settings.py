@@ -160,6 +160,8 @@ class Settings(_Frozen):
     """Kinds of tools that may be listed when catalog_tokens bounds the list; empty means all. The others are found by searching."""
     pin_new: Literal["approve", "allow"] = "approve"
     """What becomes of a tool that a connected server did not have when it was imported: a person approves it first, or it is offered."""
+    sunset_days: Annotated[int, Field(ge=0, le=3_650)] = 90
+    """How long an earlier version of a tool stays beside its successor after a document changed so that calls of it would break."""
     boundary: bool = True
     """Put a tool's text between lines that mark it as data."""
     ledger_durability: Literal["process", "power"] = "process"

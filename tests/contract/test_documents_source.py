@@ -1,14 +1,15 @@
 """Where an API's document comes from, what is kept of it, and in which words it is refused; on both databases."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from freehold.domains.sources.fetch import LARGEST
-from freehold.domains.sources.load import GraphQlSpec, OpenApiSpec
 from freehold.domains.sources.port import Source
+from freehold.domains.sources.specs import GraphQlSpec, OpenApiSpec
 from freehold.kit.db import Database, connect
 from freehold.kit.errors import Misconfigured
 from tests.sources import House, Published, of, on_the_web, replica, why
@@ -61,11 +62,12 @@ async def test_a_refresh_replaces_the_copy_and_tells_every_replica(published: tu
     heard = house.heard
     page.body = of("one", "two")
     house.clock.advance(60)
-    source, digest = await house.loader.refresh(spec)
-    assert names(source) == ["get_one", "get_two"]
+    reread = await house.loader.refresh(spec)
+    assert [tool.name for tool in reread.tools] == ["get_one", "get_two"]
+    assert [(one.kind, one.tool) for one in reread.differences] == [("added", "get_two")]
     kept = await house.documents.stored("shop", spec.location)
     assert kept is not None
-    assert (kept.document, kept.digest, kept.fetched_at) == (page.body, digest, house.clock.now())
+    assert (kept.document, kept.digest, kept.fetched_at) == (page.body, hashlib.sha256(page.body).hexdigest(), house.clock.now())
     assert house.heard > heard
 
 

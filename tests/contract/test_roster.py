@@ -11,8 +11,8 @@ from starlette.responses import Response
 
 from freehold.core.refusals import Refusal
 from freehold.domains.sources.functions import Functions
-from freehold.domains.sources.load import OpenApiSpec
-from freehold.domains.sources.tables import source_documents
+from freehold.domains.sources.specs import OpenApiSpec
+from freehold.domains.sources.tables import source_releases, source_serving
 from freehold.kit.db import Database
 from freehold.kit.errors import Misconfigured
 from freehold.roster import InProcessApi, PythonSpec
@@ -60,7 +60,7 @@ async def test_a_running_roster_follows_a_refresh_by_another_process(db: Databas
     assert house.offered == [["get_one"]]
     location.write_bytes(of("one", "two"))
     async with replica(db) as other:
-        assert await other.roster(spec).refresh("a") == 2
+        assert (await other.roster(spec).refresh("a")).kept
     await roster.follow()
     assert house.offered == [["get_one"], ["get_one", "get_two"]]
     await roster.close()
@@ -82,7 +82,8 @@ async def test_a_change_that_comes_while_following_is_followed_too(db: Database,
 
     page.meanwhile = meanwhile
     async with db.system(write=True) as scope:
-        await scope.run(delete(source_documents).where(source_documents.c.name == "shop"))
+        for table in (source_serving, source_releases):
+            await scope.run(delete(table).where(table.c.name == "shop"))
     await roster.follow()
     assert house.offered[-1] == ["get_new", "get_one"]
     await roster.close()

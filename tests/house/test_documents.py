@@ -46,6 +46,9 @@ def test_every_refusal_has_a_look_or_belongs_to_the_command_line() -> None:
         "edit_invalid",
         "edit_unknown",
         "nothing_pending",
+        "release_unknown",
+        "nothing_to_roll_back",
+        "nothing_pinned",
     }
 
 

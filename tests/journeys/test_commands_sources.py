@@ -89,14 +89,14 @@ async def test_a_file_that_takes_no_further_section_is_left_alone(bare: Place) -
 
 async def test_a_refresh_of_a_broken_document_changes_nothing(here: Place) -> None:
     """The digest and the time of the last good copy stay, the sentence says why, and the next good document is taken."""
-    assert await here.done("source", "refresh", "api") == "api offers 1 tool.\n"
+    assert await here.done("source", "refresh", "api") == "api offers 1 tool (release 1).\n"
     before = await listed(here, "source", "list")
     (here.folder / "orders.json").write_text('{"openapi": "3.1.0", "paths": ')
     refused(await here.run("source", "refresh", "api"), "it is not valid JSON")
     assert await listed(here, "source", "list") == before
     more = {**ORDERS, "paths": {**ORDERS["paths"], "/customers": {"get": {**GET, "operationId": "getCustomers"}}}}
     (here.folder / "orders.json").write_text(json.dumps(more))
-    assert await here.done("source", "refresh", "api") == "api offers 2 tools.\n"
+    assert await here.done("source", "refresh", "api") == "  get_customers: added: GET /customers\napi offers 2 tools (release 2).\n"
     assert (await listed(here, "source", "list"))[0]["digest"] != before[0]["digest"]
 
 
@@ -144,7 +144,7 @@ async def test_a_preview_applies_overlays_and_names_what_is_flagged(bare: Place)
     assert re.search(r"^tools +1$", said, re.MULTILINE)
     (bare.folder / "freehold.toml").write_text('[sources.api]\nopenapi = "over.json"\noverlays = ["o.yaml"]\n')
     await bare.done("migrate")
-    assert "api offers 1 tool." in await bare.done("source", "refresh", "api")
+    assert "api offers 1 tool (release 1)." in await bare.done("source", "refresh", "api")
 
 
 async def test_a_preview_names_the_tools_that_say_less(bare: Place) -> None:

@@ -21,7 +21,8 @@ from freehold.adapters.state_memory import MemoryState
 from freehold.app import Application, build
 from freehold.cli.main import app as command
 from freehold.domains.sources.functions import Functions
-from freehold.domains.sources.load import Loader, OpenApiSpec
+from freehold.domains.sources.load import Loader
+from freehold.domains.sources.specs import OpenApiSpec
 from freehold.kit.changes import Changes
 from freehold.kit.clock import SystemClock
 from freehold.kit.db import connect

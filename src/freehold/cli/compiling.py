@@ -16,9 +16,8 @@ from freehold.domains.catalog.listing import encoded
 from freehold.domains.catalog.recall import Question, recall
 from freehold.domains.catalog.recall import questions as made
 from freehold.domains.catalog.standing import READING, TOOLS, kind
-from freehold.domains.sources.graphql.invoke import GraphQlSource
-from freehold.domains.sources.openapi.invoke import OpenApiSource
 from freehold.domains.sources.port import Source
+from freehold.domains.sources.released import Released
 from freehold.kit.errors import Misconfigured
 
 _DAY: Final = 86_400.0
@@ -59,9 +58,8 @@ async def compiled(
 def _trimmed(sources: Sequence[Source]) -> Iterator[tuple[Tool, str]]:
     """Tools whose definition says less than the document they come from, and what is missing."""
     for source in sources:
-        if isinstance(source, OpenApiSource | GraphQlSource):
-            by_name = {tool.name: tool for tool in source.tools}
-            yield from ((by_name[trim.tool], trim.what) for trim in source.trimmed)
+        if isinstance(source, Released):
+            yield from source.trimmed
 
 
 def _shown(tools: Sequence[Tool], listed: Mapping[str, Brief]) -> list[dict[str, Any]]:

@@ -6,10 +6,12 @@ from typing import Annotated, Final
 
 import typer
 
+from freehold.cli import releases
 from freehold.cli.asking import Config, Json, one, opened, rows, run, source_name
-from freehold.cli.moments import counted, moment
+from freehold.cli.moments import moment
 
-app = typer.Typer(help="Sources of tools: add, list, preview, refresh.", no_args_is_help=True)
+app = typer.Typer(help="Sources of tools: what they offer, and the releases of their documents.", no_args_is_help=True)
+app.add_typer(releases.app)
 
 LEFT_OUT: Final = {
     "prose": "descriptions inside the arguments are shortened",
@@ -32,7 +34,7 @@ def add(
     from freehold.cli.adding import Kind, add_source
 
     given: dict[Kind, str | None] = {"openapi": openapi, "graphql": graphql, "mcp": mcp}
-    named = [(kind, location) for kind, location in given.items() if location is not None]
+    named: list[tuple[Kind, str]] = [(kind, location) for kind, location in given.items() if location is not None]
     if len(named) != 1 or (mcp is not None and base_url is not None):
         raise typer.BadParameter("Name one of --openapi, --graphql and --mcp; --base-url goes with the first two.")
     ((kind, location),) = named
@@ -85,15 +87,3 @@ def preview(
         typer.echo(f"  {flag['tool']} is flagged: {flag['why']}")
     for remark in remarks:
         typer.echo(f"  {remark['where']}: {remark['what']}")
-
-
-@app.command()
-def refresh(name: Annotated[str, typer.Argument(help="Name of the source.")], *, config: Config = None) -> None:
-    """Read a source's document again. Running servers follow within five seconds; a document that does not import changes nothing."""
-
-    async def act() -> None:
-        async with opened(config) as application:
-            count = await application.roster.refresh(name)
-        typer.echo(f"{name} offers {counted(count, 'tool')}.")
-
-    run(act())

@@ -123,6 +123,11 @@ REFUSALS: Final[dict[str, Wording]] = {
         "See `freehold catalog pending`; a name that looks like another tool's cannot be approved.",
     ),
     "source_unknown": Wording("There is no source {source}.", "See `freehold source list`."),
+    "release_unknown": Wording("The source {source} has no release {release}.", "See `freehold source releases {source}`."),
+    "nothing_to_roll_back": Wording(
+        "The source {source} has no canary and no release before the current one.", "See `freehold source releases {source}`."
+    ),
+    "nothing_pinned": Wording("Tenant {tenant} is not pinned to a release of {source}.", "See `freehold source releases {source}`."),
 }
 
 

@@ -111,6 +111,10 @@ class Tool(Struct, frozen=True, kw_only=True, eq=False):
     """Whether tools/list shows it; one that is not listed can be found and called all the same."""
     owed: bool = False
     """Whoever has any tool has this one too: neither `allowed_tools` nor an edit takes it away."""
+    place: str = ""
+    """What it is in its source's document (`GET /orders/{id}`), whatever it is called; empty where there is no document."""
+    version_of: str | None = None
+    """The tool it is a later version of (`create_order` of `create_order_v2`): what is edited about that one holds for it too."""
     tags: tuple[str, ...] = ()
     """Areas of the API it belongs to, as its source names them."""
     brief: Brief | None = None

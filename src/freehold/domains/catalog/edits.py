@@ -138,15 +138,24 @@ def _layer(seen: Sequence[Edited], told: Sequence[Told], taken: set[str], *, ten
 
 
 def _heeded(one: Edited, told: Sequence[Told], taken: set[str], *, tenant: bool) -> Edited:
-    fitting = tuple(each for each in told if fits(each.edit.pattern, one.tool.name))
+    tool = one.tool
+    own = tuple(each for each in told if fits(each.edit.pattern, tool.name))
+    inherited = tuple(each for each in told if tool.version_of and each not in own and fits(each.edit.pattern, tool.version_of))
+    fitting = (*inherited, *own)
     if not fitting:
         return one
-    said = merged([each.edit for each in fitting])
-    restricted = _narrowed(one.tool, said) if tenant else _set(one.tool, said)
+    said = merged([*(_restricting(each.edit) for each in inherited), *(each.edit for each in own)])
+    restricted = _narrowed(tool, said) if tenant else _set(tool, said)
     offered = one.offered and said.enabled is not False and restricted is not None
-    tool = _renamed(restricted or one.tool, said.name, taken)
+    called = next((each.edit.name for each in reversed(inherited) if each.edit.name), tool.version_of)
+    tool = _renamed(replace(restricted or tool, version_of=called), said.name, taken)
     worded = replace(tool, title=tool.title if said.title is None else said.title, description=said.description or tool.description)
     return Edited(worded, one.was, offered, one.by + fitting)
+
+
+def _restricting(edit: Edit) -> Edit:
+    """What an edit of a tool says of its later versions, too: whether and for whom they are there, not how they are worded."""
+    return replace(edit, name=None, title=None, description=None)
 
 
 def fits(pattern: str, name: str) -> bool:

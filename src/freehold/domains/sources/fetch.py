@@ -2,12 +2,15 @@
 
 import asyncio
 import hashlib
+from collections.abc import AsyncGenerator, Collection
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final, Protocol
 
 from freehold.core.refusals import Refusal
 from freehold.domains.sources import store
-from freehold.domains.sources.store import StoredDocument
+from freehold.domains.sources.releases import Release, Serving
+from freehold.domains.sources.store import Standing
 from freehold.kit.clock import Clock
 from freehold.kit.db import Database, Scope
 from freehold.kit.http import Outbound, Request, SendFailed
@@ -31,7 +34,7 @@ class Announcer(Protocol):
 
 
 class Documents:
-    """Reads documents and keeps the last good one of each source."""
+    """Reads documents, and keeps every release of each source that somebody is served."""
 
     def __init__(self, db: Database, outbound: Outbound, announcer: Announcer, clock: Clock) -> None:
         """`outbound` is the guarded client; files are read only when the operator's settings name them."""
@@ -40,31 +43,79 @@ class Documents:
         self._announcer = announcer
         self._clock = clock
 
-    async def stored(self, name: str, location: str) -> StoredDocument | None:
-        """The last good copy, if it came from the same place."""
+    async def stored(self, name: str, location: str) -> Release | None:
+        """The document that is served, if it came from the same place."""
         async with self._db.system() as scope:
-            kept = await store.find(scope, name)
+            kept = await store.current(scope, name)
         return kept if kept is not None and kept.location == location else None
 
-    async def keep(self, name: str, location: str, base_url: str, document: bytes, *, beside: tuple[bytes, ...] = ()) -> StoredDocument:
-        """Make this the last good copy, and let every replica know; also when only what was read `beside` it changed."""
-        digest = hashlib.sha256(b"".join((document, *beside))).hexdigest()
-        made = StoredDocument(name, location, base_url, document, digest, self._clock.now())
-        async with self._db.system(write=True) as scope:
-            await store.put(scope, made)
-            await self._announcer.bump(scope)
-        await self._announcer.announce()
+    async def keep(self, name: str, location: str, base_url: str, document: bytes) -> Release:
+        """Put this in place of the document that is served, and let every replica know: for sources that have no releases."""
+        digest, now = hashlib.sha256(document).hexdigest(), self._clock.now()
+        made = Release(number=1, location=location, base_url=base_url, document=document, digest=digest, fetched_at=now)
+        async with self._writing() as scope:
+            await store.replace_current(scope, name, made)
         return made
 
     async def confirm(self, name: str, location: str, digest: str) -> bool:
-        """Whether the last good copy is this one; then it is as good as fetched now, and nobody need be told."""
+        """Whether the document that is served is this one; then it is as good as fetched now, and nobody need be told."""
         async with self._db.system(write=True) as scope:
             return await store.confirm(scope, name, location, digest, self._clock.now())
 
     async def digests(self) -> dict[str, str]:
-        """What every replica should be serving: digest by source name."""
+        """What every replica should be serving: a fingerprint by source name."""
         async with self._db.system() as scope:
-            return await store.digests(scope)
+            return {name: one.fingerprint for name, one in (await store.standings(scope)).items()}
+
+    # releases
+
+    async def standing(self, name: str) -> Standing | None:
+        """Who is served which release of a source."""
+        async with self._db.system() as scope:
+            return (await store.standings(scope, name)).get(name)
+
+    async def releases(self, name: str, numbers: Collection[int] | None = None) -> list[Release]:
+        """These releases, with their documents; all for None."""
+        async with self._db.system() as scope:
+            return await store.releases(scope, name, numbers)
+
+    async def add(self, name: str, release: Release, serving: Serving, *, forget_but: Collection[int]) -> bool:
+        """Keep one more release, serve it so, and let every replica know; false where another process was first."""
+        async with self._writing() as scope:
+            if not await store.add(scope, name, release):
+                return False
+            await store.serve(scope, name, serving)
+            await store.forget(scope, name, but=forget_but)
+        return True
+
+    async def serve(self, name: str, serving: Serving) -> None:
+        """Serve the releases of a source so from now on, everywhere."""
+        async with self._writing() as scope:
+            await store.serve(scope, name, serving)
+
+    async def pin(self, tenant: str, name: str, number: int | None) -> bool:
+        """The tenant stays with this release, or with none; whether that is another than before."""
+        async with self._db.tenant(tenant, write=True) as scope:
+            if number is None and not await store.unpin(scope, name):
+                return False
+            if number is not None:
+                await store.pin(scope, name, number)
+            await self._announcer.bump(scope)
+        await self._announcer.announce()
+        return True
+
+    @property
+    def now(self) -> float:
+        """Unix seconds."""
+        return self._clock.now()
+
+    @asynccontextmanager
+    async def _writing(self) -> AsyncGenerator[Scope]:
+        """A transaction every replica hears of."""
+        async with self._db.system(write=True) as scope:
+            yield scope
+            await self._announcer.bump(scope)
+        await self._announcer.announce()
 
     async def read(self, location: str) -> bytes:
         """The document as it is now at its file or URL, or `Refusal`."""

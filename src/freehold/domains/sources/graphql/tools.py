@@ -133,6 +133,7 @@ class _Work:
             source=self._source,
             audience=self._audience,
             paging=made.operation.paging,
+            place=found.label,
             operation=made.operation,
             **effects(found.kind, [found.name]),
         )

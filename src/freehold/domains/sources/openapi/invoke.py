@@ -39,7 +39,7 @@ class OpenApiSource:
         self._seconds = seconds
         self._cap = cap
         self._randomness = randomness
-        self._conforms: dict[str, tuple[Tool, Conforms]] = {}
+        self._conforms: dict[int, tuple[object, Conforms]] = {}
 
     @property
     def name(self) -> str:
@@ -88,9 +88,10 @@ class OpenApiSource:
         """Whether a value fits the tool's output schema, compiled at its first call; None without one."""
         if tool.output_schema is None:
             return None
-        known = self._conforms.get(tool.name)
-        if known is None or known[0] is not tool:  # a call that began before a refresh still has the tool as it was
-            known = self._conforms[tool.name] = (tool, jsonschema_rs.validator_for(tool.output_schema, offline=True).is_valid)
+        schema = tool.output_schema
+        known = self._conforms.get(id(schema))
+        if known is None:  # by the schema, kept beside it so that its id stays its own: releases have tools of one name
+            known = self._conforms[id(schema)] = (schema, jsonschema_rs.validator_for(schema, offline=True).is_valid)
         return known[1]
 
     async def check(self) -> None:

@@ -234,6 +234,7 @@ class _Work:
             cost=said.cost,
             scopes=self._scopes[access] if said.scopes is None else said.scopes,
             audience=origin(prefix),
+            place=found.label,
             tags=tuple(tag for tag in sequence(found.operation.get("tags")) if isinstance(tag, str)),
             paging=plan(inputs.schema, inputs.sent),
             operation=Operation(
