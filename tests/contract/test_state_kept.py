@@ -66,7 +66,7 @@ async def test_what_one_replica_keeps_the_other_has_value_by_value(replicas: Rep
 
 async def test_an_owners_oldest_gives_way_and_nobody_elses(replicas: Replicas) -> None:
     """A user's share holds his newest values; a colleague's stay, until the tenant's share is used up too; other tenants' always stay."""
-    assert await replicas.keep("other", "x" * 100, user="zoe", tenant="123")
+    assert await replicas.keep("other", "x" * 100, user="zoe", tenant="60")
     assert await replicas.keep("bob1", "x" * 90, user="bob")
     assert await replicas.keep("ann1", "x" * 60)
     assert await replicas.keep("ann2", "x" * 30, "x" * 10)
@@ -75,6 +75,8 @@ async def test_an_owners_oldest_gives_way_and_nobody_elses(replicas: Replicas) -
     assert await replicas.there_is("bob1", "ann1", "ann2", "ann3") == [True, False, True, True]
     assert await replicas.keep("cid1", "x" * 100, user="cid")
     assert await replicas.there_is("bob1", "ann2", "ann3", "cid1", "other") == [False, True, True, True, True]
+    assert await replicas.keep("more", "x" * 100, user="yan", tenant="60")
+    assert await replicas.there_is("ann3", "other", "more") == [True, True, True], "a tenant's name that is also a size"
 
 
 async def test_what_is_larger_than_a_share_or_the_room_is_not_kept_and_takes_nothing_away(replicas: Replicas) -> None:
