@@ -19,8 +19,6 @@ class View(Struct, frozen=True, kw_only=True):
 
     fields: tuple[str, ...] = ()
     """Dotted paths of the fields to keep of each record; empty keeps all."""
-    skip: int = 0
-    """Records of the answer that were shown before."""
 
 
 class Paging(Struct, frozen=True, kw_only=True):
