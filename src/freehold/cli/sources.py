@@ -32,7 +32,7 @@ def add(
     from freehold.cli.adding import Kind, add_source
 
     given: dict[Kind, str | None] = {"openapi": openapi, "graphql": graphql, "mcp": mcp}
-    named = [(kind, location) for kind, location in given.items() if location is not None]
+    named: list[tuple[Kind, str]] = [(kind, location) for kind, location in given.items() if location is not None]
     if len(named) != 1 or (mcp is not None and base_url is not None):
         raise typer.BadParameter("Name one of --openapi, --graphql and --mcp; --base-url goes with the first two.")
     ((kind, location),) = named
