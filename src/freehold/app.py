@@ -3,7 +3,6 @@
 The only module that sees both the settings and the parts; constructors below get plain values."""
 
 import asyncio
-import logging
 import os
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -41,6 +40,7 @@ from freehold.domains.tasks.tasks import Tasks
 from freehold.domains.tenancy.tenants import Tenants
 from freehold.domains.vault.step import Vault
 from freehold.doors import Doors, Rooms
+from freehold.exporting import Exporting
 from freehold.kit import migrate
 from freehold.kit.changes import Changes
 from freehold.kit.clock import Clock, SystemClock
@@ -54,17 +54,18 @@ from freehold.kit.overdue import Overdue
 from freehold.kit.randomness import Pool
 from freehold.kit.state import State
 from freehold.kit.telemetry import Metrics, OpenTelemetry, Spans, otlp
-from freehold.named import named, shortlist, trusted
+from freehold.named import exports, named, shortlist, trusted
 from freehold.roster import InProcessApi, Roster
 from freehold.settings import Settings
 from freehold.speaking import Speaking
+from freehold.tending import Chore, Tending
 from freehold.web.asgi import Asgi
 from freehold.web.ops import explain
 
 KEY_SECONDS: Final = 30 * 86_400.0
 """Age at which a signing key gets its successor."""
 _HOUR: Final = 3_600.0
-_log = logging.getLogger("freehold")
+_MINUTE: Final = 60.0
 
 CORRIDOR: Final = ("observed", "limits", "guard", "resilience", "vault")
 """The steps of a call, outermost first."""
@@ -119,7 +120,6 @@ class Application:
         self.arranging.watch(self.doors.streams.catalog_changed)
         self.asgi = Asgi(self.doors.routes, sockets=self.doors.sockets, running=self.running, start=self._start)
         self._ready = False
-        self._renewing: asyncio.Task[None] | None = None
         self._when_ready: list[Callable[[], None]] = []
 
     # the parts, ground floor first
@@ -157,6 +157,9 @@ class Application:
         )
         self.catalog = self.arranging.catalog
         self.standing = Standing(self.catalog)
+        self.exporting = Exporting(
+            self.db, self.seal, self.catalog, lambda: self.calls, terms=exports(settings), clock=self.clock, randomness=self._randomness
+        )
         self.documents = Documents(self.db, self.outbound, self.changes, self.clock)
         self.upstreams = Upstreams(
             self.documents,
@@ -181,9 +184,9 @@ class Application:
         )
 
     def _offer(self, sources: Sequence[Source]) -> None:
-        self.sources.replace([*sources, self.standing])
+        self.sources.replace([*sources, self.exporting.beside(self.standing)])
         self.standing.forget()
-        self.arranging.offer(sources)
+        self.arranging.offer(self.exporting.offered(sources))
 
     def _corridor(self) -> None:
         settings = self.settings
@@ -233,6 +236,7 @@ class Application:
         self.curation = Curation(
             self.arranging, tenant=self.administration.tenant, recorder=self.ledger, clock=self.clock, plans=tuple(plans)
         )
+        self._tending = Tending([Chore("keys", self._renew_keys, _HOUR), Chore("exports", self.exporting.room.sweep, _MINUTE)])
 
     def _doors(self, local: Principal | None, *, listens: bool) -> Doors:
         rooms = Rooms(
@@ -314,7 +318,7 @@ class Application:
             await self.roster.close()
             await self._close()
             raise
-        self._renewing = asyncio.get_running_loop().create_task(self._renew_keys(), name="keys")
+        self._tending.start()
         self.calls.open()
         self.doors.open()
         await self.tasks.start()
@@ -347,9 +351,7 @@ class Application:
         await asyncio.gather(self._finish_calls(self.settings.drain_seconds), self.tasks.close(self.settings.drain_seconds / 2))
         self.doors.close()
         await self._finish_calls(2.0)  # those that have just been told that nobody will answer
-        if self._renewing is not None:
-            self._renewing.cancel()
-            await asyncio.gather(self._renewing, return_exceptions=True)  # it may hold a connection, which must be given back first
+        await self._tending.close()
         await self.changes.close()
         await self.arranging.close()
         await self.roster.close()
@@ -381,14 +383,9 @@ class Application:
         return bytes.fromhex(given) if given else master_key(self.settings.key_file, self._randomness)
 
     async def _renew_keys(self) -> None:
-        """Once an hour, see whether a signing key is due for its successor."""
-        while True:
-            try:
-                for purpose in ("access", "service"):
-                    await self.signing_keys.renew(purpose, after=KEY_SECONDS)
-            except Exception as fault:  # noqa: BLE001  the task's door: a key that cannot be renewed now can be in an hour
-                _log.warning("keys not renewed", extra={"code": "keys_not_renewed", "error": type(fault).__name__})
-            await asyncio.sleep(_HOUR)
+        """See whether a signing key is due for its successor."""
+        for purpose in ("access", "service"):
+            await self.signing_keys.renew(purpose, after=KEY_SECONDS)
 
     def _changed(self) -> None:
         """Control-plane rows may have changed: ask again at once, and follow documents another process refreshed."""

@@ -3,6 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Final, cast
 
+PAGE_KEY: Final = "dev.freehold/page"
+"""Member of a result's `_meta`: `shown`, `of` when the API says so, and `next`, the whole arguments of the next page or null."""
+
 _PLACES: Final = ("items", "data", "results", "records", "values", "entries", "rows", "nodes", "result", "objects", "list")
 """Members that hold the records in most APIs, the likeliest first."""
 _DEEPEST: Final = 2

@@ -10,9 +10,6 @@ from urllib.parse import parse_qsl, urlsplit
 from freehold.core import records
 from freehold.core.tool import Paging
 
-PAGE_KEY: Final = "dev.freehold/page"
-"""Member of a result's `_meta`: `shown`, `of` when the API says so, and `next`, the whole arguments of the next page or null."""
-
 _CURSORS: Final = (
     "cursor pagetoken nextpagetoken nexttoken continuationtoken continue paginationtoken pagecursor startcursor nextcursor marker after"
 )

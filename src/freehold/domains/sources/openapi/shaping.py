@@ -8,8 +8,9 @@ from msgspec import Struct
 
 from freehold.core import records
 from freehold.core.call import Call
+from freehold.core.records import PAGE_KEY
 from freehold.core.tool import Paging
-from freehold.domains.sources.paging import PAGE_KEY, hint, sentence
+from freehold.domains.sources.paging import hint, sentence
 
 Shaped = tuple[Any, bytes, dict[str, Any] | None, tuple[str, ...]]
 """The value, the same as JSON, members of `_meta`, and lines of text for the agent."""
