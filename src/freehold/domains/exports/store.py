@@ -32,8 +32,8 @@ async def count(scope: Scope, subject: str, client: str, now: float) -> int:
 async def find(scope: Scope, export_id: str, subject: str, client: str, now: float) -> list[tuple[str, bytes]]:
     """Format and content of each part of the caller's file, in order; nothing when there is none, or its time is over."""
     named = and_(exports.c.export_id == export_id, _owned(subject, client, now))
-    rows = await scope.all(select(exports.c.format, exports.c.content).where(named).order_by(exports.c.part))
-    return [(form, bytes(content)) for form, content in rows]
+    rows: Sequence[Any] = await scope.all(select(exports.c.format, exports.c.content).where(named).order_by(exports.c.part))
+    return [(row.format, bytes(row.content)) for row in rows]
 
 
 async def forget(scope: Scope, now: float) -> int:
