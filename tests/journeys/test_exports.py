@@ -209,7 +209,7 @@ async def test_a_quota_that_runs_out_ends_the_export(settings: Settings, tmp_pat
 
 async def test_the_plan_s_rate_slows_an_export_and_does_not_end_it(settings: Settings, tmp_path: Path) -> None:
     """A page refused for a moment is asked for again when the moment is over."""
-    plans = {**settings.plans, "brisk": PlanSettings(per_second=50, burst=3)}
+    plans = {**settings.plans, "brisk": PlanSettings(per_second=4, burst=3)}
     shop = Shop(ORDERS, size=1)
     async with in_front_of(shop, settings, tmp_path, plans=plans) as server:
         await server.tenant("initech", plan="brisk")
