@@ -15,8 +15,8 @@ from freehold.domains.exports.model import Ended, Gathered, Terms, Wanted
 from freehold.domains.exports.pages import Calling, Page, read, why
 from freehold.kit.clock import Clock
 
-_DELIVERING: Final = 2.0
-"""Seconds of a call that are left for writing the file, but for a tenth of it at most."""
+_DELIVERING: Final = 5.0
+"""Seconds of a call that are left for writing the file (50,000 rows take two), but a fifth of it at most."""
 _BUSY: Final = frozenset({"rate_limited", "overloaded"})
 """Refusals that pass while one waits."""
 _LONGEST_WAIT: Final = 5.0
@@ -103,7 +103,7 @@ class Gatherer:
 
     def _until(self, call: Call) -> float:
         now = self._clock.monotonic()
-        return min(call.deadline - min(_DELIVERING, (call.deadline - now) / 10), now + self._terms.seconds)
+        return min(call.deadline - min(_DELIVERING, (call.deadline - now) / 5), now + self._terms.seconds)
 
     async def _page(self, call: Call, name: str, arguments: dict[str, Any], until: float) -> Page | Outcome:
         """The next page, or the outcome that is none; a page refused for a moment is asked for again."""
