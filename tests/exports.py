@@ -11,6 +11,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from freehold.domains.sources.functions import Functions
 from freehold.kit.clock import Clock
 from freehold.settings import Settings, load
 from tests.documents import document, parameter
@@ -18,6 +19,7 @@ from tests.served import Reply, Served, listening, served
 
 NUMBER = {"type": "integer"}
 OK = {"responses": {"200": {"description": "ok"}}}
+_STRICT = {"content": {"application/json": {"schema": {"type": "object", "properties": {"result": {"type": "integer"}}}}}}
 PATHS: dict[str, Any] = {
     "/orders": {
         "get": {
@@ -29,7 +31,10 @@ PATHS: dict[str, Any] = {
     },
     "/status": {"get": {**OK, "operationId": "getStatus"}},
     "/days": {"get": {**OK, "operationId": "listDays"}},
+    "/strict": {"get": {"operationId": "listStrict", "responses": {"200": {"description": "ok", **_STRICT}}}},
 }
+OTHERS = {"/days": {"days": [1, 2]}, "/strict": {"result": "no integer", "data": [{"id": 1.50}]}}
+"""Answers that are no pages; the second is not what the document promises."""
 TOML = """
 [sources.shop]
 openapi = "openapi.json"
@@ -58,7 +63,7 @@ class Shop:
         request = Request(scope, receive)
         if request.url.path != "/orders" or request.method != "GET":
             self.asked.append(f"{request.method} {request.url.path}")
-            await json_answer({"days": [1, 2]} if request.url.path == "/days" else {"ok": True})(scope, receive, send)
+            await json_answer(OTHERS.get(request.url.path, {"ok": True}))(scope, receive, send)
             return
         cursor = request.query_params.get("cursor", "")
         self.asked.append(cursor)
@@ -88,14 +93,16 @@ def json_answer(value: Any, status: int = 200) -> Response:
 
 
 @asynccontextmanager
-async def in_front_of(shop: Shop, settings: Settings, folder: Path, *, clock: Clock | None = None, **changes: Any) -> AsyncIterator[Served]:
+async def in_front_of(
+    shop: Shop, settings: Settings, folder: Path, *, clock: Clock | None = None, functions: Sequence[Functions] = (), **changes: Any
+) -> AsyncIterator[Served]:
     """Freehold in front of the shop, with the tenants acme and globex on the open plan."""
     async with listening(shop, lifespan="off") as address:
         (folder / "openapi.json").write_text(json.dumps({**document(PATHS), "servers": [{"url": address}]}))
         (folder / "freehold.toml").write_text(TOML)
         named = load(folder / "freehold.toml", environment={})
         changed = {"sources": named.sources, "folder": named.folder, "outbound_allow": (address.removeprefix("http://"),), **changes}
-        async with served(settings.model_copy(update=changed), clock=clock) as running:
+        async with served(settings.model_copy(update=changed), functions=functions, clock=clock) as running:
             await running.tenant("acme")
             await running.tenant("globex")
             yield running

@@ -44,9 +44,11 @@ class Exporting:
         self.room = Exports(db, seal, self, terms, clock=clock, randomness=randomness)
 
     def offered(self, sources: Sequence[Source]) -> Sequence[Source]:
-        """With the exports, where one of the sources has pages to be read."""
-        paged = any(tool.read_only and tool.paging is not None for source in sources for tool in source.tools)
-        return [*sources, self.room] if paged else sources
+        """With the exports, where one of the sources has pages to be read; a tool of the same name would have to give it up."""
+        tools = [tool for source in sources for tool in source.tools]
+        paged = any(tool.read_only and tool.paging is not None for tool in tools)
+        taken = {tool.name for tool in tools} & {tool.name for tool in self.room.tools}
+        return [*sources, self.room] if paged and not taken else sources
 
     def beside(self, standing: Source) -> Source:
         """Both sources of Freehold's own as the one they are called by."""

@@ -1,6 +1,7 @@
 """Who may export what, and who may read it: what a direct call needs, and nobody but whoever made the file."""
 
 import json
+import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,19 +12,24 @@ from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
 from mcp.shared.exceptions import MCPError
+from msgspec.structs import replace
 from sqlalchemy import select, update
 
 from freehold.core.principal import Principal
 from freehold.domains.catalog.edits import Edit
+from freehold.domains.exports.exports import Exports
 from freehold.domains.exports.files import PART, Files
-from freehold.domains.exports.model import Export
+from freehold.domains.exports.model import Export, Terms
 from freehold.domains.exports.tables import exports as table
+from freehold.domains.sources.functions import Functions
 from freehold.kit.crypto import Seal, Unsealable
-from freehold.kit.db import Database
+from freehold.kit.db import Database, connect
 from freehold.settings import Settings
 from tests.clocks import HandClock
+from tests.entries import a_call
 from tests.exports import Shop, contents, export, in_front_of, json_answer, outcome, reading, refusal
 from tests.fixtures import sample_functions
+from tests.identities import NOWHERE, code_of
 from tests.served import EVERY_SCOPE, Reply, Served, served
 
 pytestmark = pytest.mark.anyio
@@ -111,7 +117,7 @@ async def test_a_file_is_gone_when_its_time_is_over(server: Served, clock: HandC
 
 
 @pytest.mark.parametrize(
-    "wrong", ["export://", "export://x", "export://{}/", "export://{}?a=1", "export://{}a", "EXPORT://{}", "export:{}"]
+    "wrong", ["export://", "export://x", "export://%00{}", "export://{}/", "export://{}?a=1", "export://{}a", "EXPORT://{}", "export:{}"]
 )
 async def test_only_the_very_uri_is_one(server: Served, wrong: str) -> None:
     """Nothing that is close to a URI of the caller's own opens it."""
@@ -178,6 +184,52 @@ async def test_a_list_without_pages_is_one_page(server: Served) -> None:
     exported = await export(server, tool="list_days")
     assert outcome(exported)["reason"] == "complete"
     assert (await contents(server, exported))["text"] == "value\r\n1\r\n2\r\n"
+
+
+async def test_an_answer_that_breaks_its_promise_is_exported_all_the_same(server: Served) -> None:
+    """What does not fit the tool's output schema has no structure an agent could read; the records are in its text."""
+    direct = await server.call("list_strict", token=server.tokens["acme"])
+    assert direct.json["result"]["structuredContent"] == {}
+    exported = await export(server, tool="list_strict")
+    assert (await contents(server, exported))["text"] == "id\r\n1.5\r\n"
+
+
+async def test_functions_are_exported_too(settings: Settings, shop: Shop, tmp_path: Path) -> None:
+    """A list that a Python function returns; one that fails is answered as its direct call, without a word of its fault."""
+    functions = Functions()
+
+    async def ledger() -> list[dict[str, int]]:
+        """Two lines."""
+        return [{"amount": -5}, {"amount": 2**63}]
+
+    async def break_() -> list[int]:
+        """Break."""
+        raise RuntimeError(CANARY)
+
+    functions.add(ledger, read_only=True)
+    functions.add(break_, name="break", read_only=True)
+    async with in_front_of(shop, settings, tmp_path, functions=[functions]) as server:
+        exported = await export(server, tool="ledger")
+        assert (await contents(server, exported))["text"] == f"amount\r\n-5\r\n{2**63}\r\n"
+        code, text = refusal(await export(server, tool="break"))
+        assert code == "tool_failed"
+        assert CANARY not in text
+
+
+async def test_a_tool_of_the_same_name_keeps_it(settings: Settings, shop: Shop, tmp_path: Path) -> None:
+    """An operator's own `export_records` is neither renamed nor replaced."""
+    functions = Functions()
+
+    async def export_records(tool: str) -> str:
+        """The operator's own."""
+        return f"own {tool}"
+
+    functions.add(export_records, read_only=True)
+    async with in_front_of(shop, settings, tmp_path, functions=[functions]) as server:
+        listed = [name for name in await names(server, server.tokens["acme"]) if "export_records" in name]
+        assert listed == ["export_records"]
+        assert "own list_orders" in (await export(server)).text
+        assert shop.asked == []
 
 
 async def test_allowed_tools_hold_for_what_is_exported(server: Served, shop: Shop) -> None:
@@ -280,6 +332,15 @@ async def test_the_official_client_follows_the_link(
             with pytest.raises(MCPError) as refused:
                 await stranger.read_resource(str(link.uri))
             assert CANARY not in str(refused.value)
+
+
+async def test_a_database_that_is_away_is_said_in_words() -> None:
+    """Neither making nor reading a file breaks: both are refused for a moment, and no page is read."""
+    terms = Terms(rows=1, cap=1024, seconds=1, page_seconds=1, keep_seconds=1, per_caller=1)
+    away: Any = Exports(connect(NOWHERE), Seal(b"m" * 32), None, terms, clock=HandClock(), randomness=os.urandom)
+    reads = replace(a_call("c1", arguments={"id": "0" * 40}), tool=away.resources[0].tool)
+    makes = replace(a_call("c2", arguments={"tool": "list_orders"}), tool=away.tools[0])
+    assert [await code_of(away.invoke(call)) for call in (reads, makes)] == ["exports_unavailable"] * 2
 
 
 def _who(tenant: str = "acme") -> Principal:
