@@ -47,7 +47,7 @@ def _own(operation: str, description: str, schema: dict[str, Any], **said: Any) 
 def _schema(rows: int) -> dict[str, Any]:
     properties: dict[str, Any] = {
         "tool": {"type": "string", "description": "Name of a tool that only reads."},
-        "arguments": {"type": "object", "description": "Its arguments, for the first page."},
+        "arguments": {"type": "object", "description": "Its arguments, for the first page; larger pages are fewer calls."},
         "format": {"type": "string", "enum": list(MIME), "default": "csv"},
         "max_rows": {"type": "integer", "minimum": 1, "maximum": rows, "default": rows},
         "fields": {
