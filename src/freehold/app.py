@@ -3,7 +3,6 @@
 The only module that sees both the settings and the parts; constructors below get plain values."""
 
 import asyncio
-import logging
 import os
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -41,6 +40,7 @@ from freehold.domains.tasks.tasks import Tasks
 from freehold.domains.tenancy.tenants import Tenants
 from freehold.domains.vault.step import Vault
 from freehold.doors import Doors, Rooms
+from freehold.exporting import Exporting
 from freehold.kit import migrate
 from freehold.kit.changes import Changes
 from freehold.kit.clock import Clock, SystemClock
@@ -54,16 +54,17 @@ from freehold.kit.overdue import Overdue
 from freehold.kit.randomness import Pool
 from freehold.kit.state import State
 from freehold.kit.telemetry import Metrics, OpenTelemetry, Spans, otlp
-from freehold.named import named, shortlist, trusted
+from freehold.named import exports, named, shortlist, trusted
 from freehold.releases import DAY, Releases
 from freehold.roster import InProcessApi, Roster
 from freehold.settings import Settings
 from freehold.speaking import Speaking
+from freehold.tending import Chore, Tending
 from freehold.web.asgi import Asgi
 from freehold.web.ops import explain
 
 _HOUR: Final = 3_600.0
-_log = logging.getLogger("freehold")
+_MINUTE: Final = 60.0
 
 CORRIDOR: Final = ("observed", "limits", "guard", "answers", "resilience", "vault")
 """The steps of a call, outermost first."""
@@ -118,7 +119,6 @@ class Application:
         self.arranging.watch(self.doors.streams.catalog_changed)
         self.asgi = Asgi(self.doors.routes, sockets=self.doors.sockets, running=self.running, start=self._start)
         self._ready = False
-        self._renewing: asyncio.Task[None] | None = None
         self._when_ready: list[Callable[[], None]] = []
 
     # the parts, ground floor first
@@ -156,6 +156,9 @@ class Application:
             self.db, self.changes, self.seal, self.clock, listed, read=read, folder=settings.folder, page_size=settings.page_size, new=fresh
         )
         self.catalog = self.arranging.catalog
+        self.exporting = Exporting(
+            self.db, self.seal, self.catalog, lambda: self.calls, terms=exports(settings), clock=self.clock, randomness=self._randomness
+        )
         self.documents = Documents(self.db, self.outbound, self.changes, self.clock)
         self.upstreams = Upstreams(
             self.documents,
@@ -187,8 +190,8 @@ class Application:
         )
 
     def _offer(self, sources: Sequence[Source]) -> None:
-        self.sources.replace([*sources, self.arranging.standing])
-        self.arranging.offer(sources)
+        self.sources.replace([*sources, self.exporting.beside(self.arranging.standing)])
+        self.arranging.offer(self.exporting.offered(sources))
 
     def _corridor(self) -> None:
         settings = self.settings
@@ -238,6 +241,7 @@ class Application:
         known = self.administration.tenant
         self.curation = Curation(self.arranging, tenant=known, recorder=self.ledger, clock=self.clock, plans=tuple(plans))
         self.releases = Releases(self.roster, self.documents, tenant=known, usage=self.book, recorder=self.ledger, clock=self.clock)
+        self._tending = Tending([Chore("keys", self.signing_keys.renew_due, _HOUR), Chore("exports", self.exporting.room.sweep, _MINUTE)])
 
     def _doors(self, local: Principal | None, *, listens: bool) -> Doors:
         rooms = Rooms(
@@ -319,7 +323,7 @@ class Application:
             await self.roster.close()
             await self._close()
             raise
-        self._renewing = asyncio.get_running_loop().create_task(self.signing_keys.renewing(), name="keys")
+        self._tending.start()
         self.calls.open()
         self.doors.open()
         await self.tasks.start()
@@ -352,9 +356,7 @@ class Application:
         await asyncio.gather(self._finish_calls(self.settings.drain_seconds), self.tasks.close(self.settings.drain_seconds / 2))
         self.doors.close()
         await self._finish_calls(2.0)  # those that have just been told that nobody will answer
-        if self._renewing is not None:
-            self._renewing.cancel()
-            await asyncio.gather(self._renewing, return_exceptions=True)  # it may hold a connection, which must be given back first
+        await self._tending.close()
         await self.changes.close()
         await self.arranging.close()
         await self.roster.close()
