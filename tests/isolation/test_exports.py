@@ -240,7 +240,7 @@ async def test_allowed_tools_hold_for_what_is_exported(server: Served, shop: Sho
     assert "result" not in hidden.json
     lister = await server.token("acme", tools=("list_orders",))
     assert alike(await export(server, token=lister), "") == alike(await server.call("never_was", token=lister), "")
-    assert await names(server, lister) == {"list_orders"}
+    assert await names(server, lister) == {"list_orders", "read_more"}
     assert shop.asked == []
     both = await server.token("acme", tools=("export_records", "list_orders"))
     exported = await export(server, token=both)
