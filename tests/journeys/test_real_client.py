@@ -181,9 +181,10 @@ async def test_a_long_list_is_followed_page_by_page(product: Product, mode: Mode
         while pages[-1].next_cursor is not None:
             pages.append(await client.list_tools(cursor=pages[-1].next_cursor))
         names = [tool.name for page in pages for tool in page.tools]
-        assert len(names) == len(set(names)) == 5 + 4 + MANY
-        assert [len(page.tools) for page in pages] == [PAGE] * 4 + [19]
+        assert len(names) == len(set(names)) == 5 + 4 + MANY + 1
+        assert [len(page.tools) for page in pages] == [PAGE] * 4 + [20]
         assert names[:9] == ["echo", "who", "add", "fail", "refuse", "list_orders", "create_order", "get_order", "track_order"]
+        assert names[-1] == "read_more"
         with pytest.raises(MCPError, match="cursor"):
             await other.list_tools(cursor=pages[0].next_cursor)
 
