@@ -13,6 +13,7 @@ from typing import Any, Final
 from freehold import plugs
 from freehold.administration import Administration
 from freehold.arranging import Arranging
+from freehold.authorizing import Authorizing
 from freehold.core.plan import Plan
 from freehold.core.principal import Principal
 from freehold.curation import Curation
@@ -229,13 +230,14 @@ class Application:
             plans=tuple(plans),
             default_plan=settings.default_plan,
         )
-
         self.curation = Curation(
             self.arranging, tenant=self.administration.tenant, recorder=self.ledger, clock=self.clock, plans=tuple(plans)
         )
+        self.authorizing = Authorizing(self, self._randomness)
 
     def _doors(self, local: Principal | None, *, listens: bool) -> Doors:
         rooms = Rooms(
+            authorizing=self.authorizing,
             calls=self.calls,
             catalog=self.catalog,
             curation=self.curation,

@@ -90,6 +90,31 @@ class IssuerSettings(_Frozen):
     """The claim as its tokens name it -> our name, e.g. `org_id = "tenant_id"`."""
 
 
+class ScopeSettings(_Frozen):
+    """A scope that users can give to clients."""
+
+    description: str
+    """What a client may then do, as the consent page says it after "It may": `read your invoices`."""
+    roles: tuple[str, ...] = ()
+    """Roles of which a user needs one to give it away; empty means anyone."""
+
+
+class ClientSettings(_Frozen):
+    """A client that you vouch for; its client_id is NAME."""
+
+    name: str
+    """Its name as the consent page shows it."""
+    redirect_uris: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Addresses its answers may go to, byte for byte; on loopback the port may differ."""
+    secret: SecretStr = SecretStr("")
+    """Its client secret, at least 32 characters, sent by HTTP Basic; empty for an application that cannot keep one."""
+
+
+SHIPPED_SCOPES: Final = {
+    "mcp:read": ScopeSettings(description="look at your data"),
+    "mcp:write": ScopeSettings(description="add and change data in your name"),
+    "mcp:admin": ScopeSettings(description="delete data and do what cannot be undone", roles=("owner", "admin")),
+}
 SHIPPED_PLANS: Final = {
     "free": PlanSettings(calls_per_day=100, per_second=10, burst=100),
     "pro": PlanSettings(calls_per_day=10_000, per_second=50, burst=200),
@@ -180,6 +205,18 @@ class Settings(_Frozen):
     """Sources by name."""
     issuers: dict[str, IssuerSettings] = {}
     """External authorization servers by a name of your choice."""
+    sign_in: Literal["password", "off"] = "password"
+    """How users sign in here to connect an agent; `off` leaves all of it to the external authorization servers."""
+    registration: bool = True
+    """Let clients register themselves (RFC 7591), as most can do nothing else; those with a metadata document never need to."""
+    scopes: dict[Annotated[str, Field(pattern=r"^[\x21\x23-\x5b\x5d-\x7e]{1,128}$")], ScopeSettings] = SHIPPED_SCOPES
+    """Scopes that users can give away; naming any replaces the shipped ones."""
+    clients: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")], ClientSettings] = {}
+    """Clients you vouch for, by client_id."""
+    color: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")] = "#2747c7"
+    """Colour of the sign-in and consent pages, `#rrggbb`, dark enough to be read on white."""
+    proxy_hops: Annotated[int, Field(ge=0, le=8)] = 0
+    """Reverse proxies in front that add the caller's address to X-Forwarded-For; 0 means nobody's word is taken for it."""
     folder: Path = Field(default=Path(), exclude=True)
     """Folder of freehold.toml; relative paths are beside it."""
 

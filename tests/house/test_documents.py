@@ -46,6 +46,10 @@ def test_every_refusal_has_a_look_or_belongs_to_the_command_line() -> None:
         "edit_invalid",
         "edit_unknown",
         "nothing_pending",
+        "user_id_invalid",
+        "user_unknown",
+        "role_invalid",
+        "password_unfit",
     }
 
 

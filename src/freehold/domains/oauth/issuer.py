@@ -26,6 +26,10 @@ class Issuer:
         self._ids = ids
         self._longest = longest
 
+    async def ready(self) -> None:
+        """Have a key to sign with, or raise `Unavailable` or `Misconfigured`."""
+        await self._keys.current("access")
+
     async def mint(  # noqa: PLR0913  what a token says
         self,
         *,
