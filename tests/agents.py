@@ -158,7 +158,7 @@ class Agent:
         pair = f"{quote(self.client_id, safe='')}:{quote(self.secret, safe='')}"
         return {"authorization": f"Basic {b64encode(pair.encode()).decode()}"}
 
-    async def exchange(self, code: str, **changed: str | None) -> Reply:
+    async def exchange(self, code: str | None, **changed: str | None) -> Reply:
         """The code for tokens."""
         said = {"grant_type": "authorization_code", "code": code, "redirect_uri": self.redirect_uri, "code_verifier": self.verifier}
         return await self.ask({**said, "resource": self.resource, **changed})

@@ -107,8 +107,8 @@ class Authorizing:
         documents = ClientDocuments(parts.outbound, clock.monotonic, local=here_only(settings))
         self.clients = Clients(parts.db, documents, named, clock=clock)
         self.registration = Registration(parts.db, clock=clock, ids=parts.ids, randomness=randomness)
-        self.codes = Codes(parts.db, sealing, minting, self.people, self.withdrawal, recorder, clock=clock, ids=parts.ids)
-        self.refreshing = Refreshing(parts.db, sealing, minting, self.people, self.withdrawal, recorder, clock=clock)
+        self.codes = Codes(parts.db, sealing, minting, members, self.withdrawal, recorder, clock=clock, ids=parts.ids)
+        self.refreshing = Refreshing(parts.db, sealing, minting, members, self.withdrawal, recorder, clock=clock)
 
     def routes(self, edges: Edges) -> Mapping[str, Any]:
         """Path to endpoint; none when users do not sign in here."""

@@ -29,11 +29,6 @@ class People:
         self.signed_out_at = members.signed_out_at
         self.sign_out = members.sign_out
 
-    async def roles(self, tenant: str, user: str) -> frozenset[str] | None:
-        """The person's roles in an active tenant; None without either."""
-        found = await self._tenants.find(tenant)
-        return await self._members.roles(tenant, user) if found is not None and found.status == ACTIVE else None
-
     async def places(self, user: str) -> Sequence[Place]:
         """The active tenants the person may act in."""
         found = [(await self._tenants.find(member.tenant), member) for member in await self._members.memberships(user)]

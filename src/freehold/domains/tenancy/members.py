@@ -8,7 +8,7 @@ from freehold.domains.tenancy import store
 from freehold.domains.tenancy.model import Member, User, checked_roles, checked_user
 from freehold.kit.changes import Changes
 from freehold.kit.clock import Clock
-from freehold.kit.db import Database
+from freehold.kit.db import Database, Scope
 
 _SHORTEST: Final = 12
 _LONGEST: Final = 256
@@ -81,11 +81,9 @@ class Members:
         async with self._db.system() as scope:
             return await store.memberships(scope, user)
 
-    async def roles(self, tenant: str, user: str) -> frozenset[str] | None:
-        """The person's roles in that tenant; None for no member."""
-        async with self._db.tenant(tenant) as scope:
-            found = await store.membership(scope, user)
-        return None if found is None else found.roles
+    async def roles(self, scope: Scope, user: str) -> frozenset[str] | None:
+        """The person's roles in the scope's tenant; None for no member, and in a tenant that is not active."""
+        return await store.active_roles(scope, user)
 
     async def signs_in(self, user: str, password: str) -> str | None:
         """The person's id when the password is theirs, else None, after as long a time."""

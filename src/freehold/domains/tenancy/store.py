@@ -94,10 +94,11 @@ async def memberships(scope: Scope, user: str) -> list[Member]:
     return [_member(row) for row in await scope.all(select(members).where(members.c.user_id == user).order_by(members.c.tenant_id))]
 
 
-async def membership(scope: Scope, user: str) -> Member | None:
-    """The user's membership of the scope's tenant."""
-    row = await scope.one(select(members).where(members.c.user_id == user))
-    return None if row is None else _member(row)
+async def active_roles(scope: Scope, user: str) -> frozenset[str] | None:
+    """The user's roles in the scope's tenant, when that is active and the user a member; one statement, both tables."""
+    here = members.join(tenants, members.c.tenant_id == tenants.c.tenant_id)
+    row = await scope.one(select(members.c.roles).select_from(here).where(members.c.user_id == user, tenants.c.status == "active"))
+    return None if row is None else _ROLES.decode(row.roles)
 
 
 def _member(row: Row[Any]) -> Member:

@@ -23,12 +23,12 @@ _LOGIN: Final = """<p>{client} wants to use {product} for you. First say who you
 <div class="actions"><button>Sign in</button></div>
 </form>
 """
-_CONSENT: Final = """{unchecked}<dl>
+_CONSENT: Final = """{note}<dl>
 <dt>Application</dt><dd>{client}</dd>
 {host}<dt>Answer goes to</dt><dd>{goes_to}</dd>
 <dt>You are</dt><dd>{user}</dd>
 {one_place}</dl>
-{local}{wrong}<form method="post" action="{action}">
+{wrong}<form method="post" action="{action}">
 <input type="hidden" name="page" value="{page}">
 {places}<fieldset>
 <legend>It may</legend>
@@ -38,12 +38,10 @@ _CONSENT: Final = """{unchecked}<dl>
 <p class="quiet"><br><button class="link" name="decision" value="switch" formnovalidate>Sign in as somebody else</button></p>
 </form>
 """
-_UNCHECKED: Final = """<p class="note">Nobody at {product} has checked who this application is. \
-Allow it only if you have just started this yourself.</p>
+_NOTE: Final = """<p class="note">{doubts} Allow it only if you started this yourself a moment ago{here}.</p>
 """
-_LOCAL: Final = """<p class="note">The answer stays on this computer, where any program may be waiting for it. \
-Go on only if you started this a moment ago, on this computer.</p>
-"""
+_UNCHECKED: Final = "Nobody at {product} has checked who this application is."
+_LOCAL: Final = "The answer stays on this computer, where any program may be waiting for it."
 _SCOPE: Final = """<label class="choice"><input type="checkbox" name="scope.{name}" value="on"{checked}> <span>{words}</span>{tools}</label>
 """
 _PLACE: Final = """<label class="choice"><input type="radio" name="tenant" value="{tenant}" required{checked}> <span>{name}</span></label>
@@ -102,9 +100,8 @@ def consent(
         host=fill("<dt>Described by</dt><dd>{host}</dd>\n", host=client.host) if client.host else Html(),
         goes_to=f"{redirects.shown(target)} (this computer)" if local else redirects.shown(target),
         user=user,
-        one_place=fill("<dt>In</dt><dd>{name}</dd>\n", name=single.name) if single else Html(),
-        unchecked=Html() if client.vouched else fill(_UNCHECKED, product=product),
-        local=Html(_LOCAL if local else ""),
+        one_place=fill("<dt>Organisation</dt><dd>{name}</dd>\n", name=single.name) if single else Html(),
+        note=_note(product, vouched=client.vouched, local=local),
         wrong=fill(_WRONG, wrong=wrong) if wrong else Html(),
         action=CONSENT,
         page=page,
@@ -117,6 +114,12 @@ def ended(why: str, mend: str, *, back: str = "") -> Html:
     """Why it does not go on here, and what to do; with a way back where that is the user's own to take."""
     link = fill(_LINK, href=back, host=redirects.shown(back)) if back else Html()
     return fill(_ENDED, why=why, mend=mend, link=link)
+
+
+def _note(product: str, *, vouched: bool, local: bool) -> Html:
+    """What there is to doubt, and what speaks against it."""
+    doubts = ([] if vouched else [_UNCHECKED.format(product=product)]) + ([_LOCAL] if local else [])
+    return fill(_NOTE, doubts=" ".join(doubts), here=", on this computer" if local else "") if doubts else Html()
 
 
 def _places(places: Sequence[Place]) -> Html:

@@ -27,9 +27,16 @@ def registrable(uri: str) -> bool:
     `localhost` is taken although RFC 8252 advises against it: clients in use have nothing else.
     """
     scheme = _SCHEME.match(uri)
-    if scheme is None or len(uri) > LONGEST or not _ORDINARY.fullmatch(uri) or "*" in uri or _DOTS.search(uri) or _is_taken(uri):
+    if scheme is None or len(uri) > LONGEST or not _ORDINARY.fullmatch(uri) or "*" in uri or _DOTS.search(uri):
         return False
-    match scheme[1]:
+    try:
+        return not _is_taken(uri) and _goes_somewhere(scheme[1], uri)
+    except ValueError:  # brackets that are no address
+        return False
+
+
+def _goes_somewhere(scheme: str, uri: str) -> bool:
+    match scheme:
         case "https":
             return "@" not in urlsplit(uri).netloc and _HTTPS.fullmatch(uri) is not None
         case "http":

@@ -3,7 +3,7 @@
 Everything a code's exchange writes is one transaction, so a crash leaves either an unused code or a whole grant."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal
 
 from freehold.core.deed import Deed
 from freehold.domains.oauth.clients.model import Client
@@ -13,12 +13,14 @@ from freehold.domains.oauth.grants.minting import Minting
 from freehold.domains.oauth.grants.model import CODE_SECONDS, WHOLE_SECONDS, Asked, Code, GrantRow, Issued, names
 from freehold.domains.oauth.grants.recording import Recorder
 from freehold.domains.oauth.grants.rights import Membership
-from freehold.domains.oauth.grants.sealing import Presented, Sealing, digest_of
+from freehold.domains.oauth.grants.sealing import Sealing, digest_of
 from freehold.domains.oauth.grants.withdraw import Withdrawal
 from freehold.kit.clock import Clock
 from freehold.kit.db import Database, Scope
 from freehold.kit.ids import Ids
 
+Noted = Literal["ended", "over", "missed"]
+"""The code had been used and its grant was ended now, or before; or the verifier is not the right one."""
 MOST_WRONG: Final = 5
 """Wrong verifiers after which a code counts no more."""
 _SPACE: Final = " "
@@ -94,46 +96,38 @@ class Codes:
         await self._minting.ready()
         async with self._db.tenant(presented.tenant, write=True) as scope:
             code = await store.hold_code(scope, presented.row)
-            outcome = await self._outcome(scope, code, presented, client, form)
-        if code is None or isinstance(outcome, Denied):
-            raise outcome if isinstance(outcome, Denied) else Denied("invalid_grant", _BAD)
-        if isinstance(outcome, bool):
-            if outcome:
-                await self._withdrawal.told(code.tenant_id, "code.reused", code.grant_id, f"client:{client.client_id}")
+            if code is None or code.digest != presented.digest or code.client_id != client.client_id:
+                raise Denied("invalid_grant", _BAD)
+            outcome = await self._outcome(scope, code, form)
+        if outcome == "ended":
+            await self._withdrawal.told(code.tenant_id, "code.reused", code.grant_id, f"client:{client.client_id}")
+        if isinstance(outcome, str):
             raise Denied("invalid_grant", _BAD)
-        return await self._issued(*outcome)
-
-    async def _issued(self, grant: GrantRow, refresh_token: str) -> Issued:
-        """Membership is asked for after the grant is there: whoever lost it meanwhile had it ended, or is refused here (CODE-10)."""
-        roles = await self._members.roles(grant.tenant_id, grant.subject)
-        if roles is None:
-            await self._withdrawal.of_user(grant.tenant_id, grant.subject, actor="system")
-            raise Denied("invalid_grant", _BAD)
-        allowed = self._minting.allowed(frozenset(grant.scopes.split()), roles)
+        grant, refresh_token, roles = outcome
         await self._record(grant.tenant_id, "token.issued", grant.grant_id, grant.subject)
-        return await self._minting.tokens(grant, allowed, roles, refresh_token)
+        return await self._minting.tokens(grant, self._minting.allowed(frozenset(grant.scopes.split()), roles), roles, refresh_token)
 
-    async def _outcome(
-        self, scope: Scope, code: Code | None, presented: Presented, client: Client, form: Mapping[str, str]
-    ) -> "Denied | bool | tuple[GrantRow, str]":
-        """A grant with its refresh token; or what is wrong; or, of a used code, whether its grant was ended just now."""
-        if code is None or code.digest != presented.digest or code.client_id != client.client_id:
-            return Denied("invalid_grant", _BAD)
+    async def _outcome(self, scope: Scope, code: Code, form: Mapping[str, str]) -> Noted | tuple[GrantRow, str, frozenset[str]]:
+        """A grant with its refresh token and the user's roles; or what there was to note. Raises `Denied` where there was nothing."""
         if code.used_at is not None:
-            return await self._withdrawal.end(scope, code.grant_id)
+            return "ended" if await self._withdrawal.end(scope, code.grant_id) else "over"
         if self._clock.now() >= code.expires_at or form.get("redirect_uri", code.redirect_uri) != code.redirect_uri:
-            return Denied("invalid_grant", _BAD)
+            raise Denied("invalid_grant", _BAD)
         if not names(form.get("resource", code.resource), code.resource):
-            return Denied("invalid_target", "resource is not the one that was allowed.")
+            raise Denied("invalid_target", "resource is not the one that was allowed.")
         if not pkce.proves(form["code_verifier"], code.challenge):
             return await self._missed(scope, code)
-        return await self._used(scope, code)
+        roles = await self._members.roles(scope, code.subject)
+        if roles is None:
+            raise Denied("invalid_grant", _BAD)
+        self._minting.allowed(frozenset(code.scopes.split()), roles)
+        return *await self._used(scope, code), roles
 
-    async def _missed(self, scope: Scope, code: Code) -> Denied:
+    async def _missed(self, scope: Scope, code: Code) -> Noted:
         await store.miss_code(scope, code.code_id)
         if code.wrong + 1 >= MOST_WRONG:
             await store.use_code(scope, code.code_id, self._clock.now())
-        return Denied("invalid_grant", _BAD)
+        return "missed"
 
     async def _used(self, scope: Scope, code: Code) -> tuple[GrantRow, str]:
         now = self._clock.now()

@@ -23,6 +23,8 @@ from freehold.domains.oauth.grants.withdraw import Withdrawal
 from freehold.kit.clock import Clock
 from freehold.kit.db import Database, Scope
 
+_ENDED: Final = "ended"
+"""In place of a refresh token, none of which looks like it."""
 _BAD: Final = "The refresh token is not valid, expired, revoked, or another client's."
 
 
@@ -55,48 +57,50 @@ class Refreshing:
         if presented is None:
             raise Denied("invalid_grant", _BAD)
         await self._minting.ready()
-        async with self._db.tenant(presented.tenant) as scope:
-            grant = await store.find_grant(scope, presented.row)
-        scopes = await self._checked(grant, client, form)
-        roles = None if grant is None else await self._members.roles(grant.tenant_id, grant.subject)
-        if grant is None or roles is None:
-            raise Denied("invalid_grant", _BAD)
-        allowed = self._minting.allowed(scopes, roles)
         async with self._db.tenant(presented.tenant, write=True) as scope:
-            successor, reused = await self._carried_out(scope, presented)
-        if reused:
+            grant, roles, outcome = await self._outcome(scope, presented, client, form)
+        if grant is None or outcome is None:
+            raise Denied("invalid_grant", _BAD)
+        if outcome == _ENDED:
             await self._withdrawal.told(grant.tenant_id, "token.reused", grant.grant_id, f"client:{client.client_id}")
-        if successor is None:
             raise Denied("invalid_grant", _BAD)
         await self._recorder.deed(
             Deed(tenant=grant.tenant_id, act="token.refreshed", on=grant.grant_id, actor=grant.subject, at=self._clock.now())
         )
-        return await self._minting.tokens(grant, allowed, roles, successor)
+        return await self._minting.tokens(grant, self._wanted(grant, roles, form), roles, outcome)
 
-    async def _checked(self, grant: GrantRow | None, client: Client, form: Mapping[str, str]) -> frozenset[str]:
-        """The scopes that are asked for, once the request is this client's to make. What is checked here never changes in a grant."""
+    async def _outcome(
+        self, scope: Scope, presented: Presented, client: Client, form: Mapping[str, str]
+    ) -> tuple[GrantRow | None, frozenset[str], str | None]:
+        """The grant, the user's roles, and the refresh token to give; None for no, or that the grant was ended just now.
+
+        Raises `Denied` for what is wrong with the request and not with the token, which changes nothing.
+        """
+        grant = await store.hold_grant(scope, presented.row)
         if grant is None or grant.client_id != client.client_id:
-            raise Denied("invalid_grant", _BAD)
+            return None, frozenset(), None
+        match judge(grant, presented, self._clock.now()):
+            case "refused":
+                return grant, frozenset(), None
+            case "reused":
+                return grant, frozenset(), _ENDED if await self._withdrawal.end(scope, grant.grant_id) else None
+            case verdict:
+                roles = await self._members.roles(scope, grant.subject)
+                if roles is None:
+                    return grant, frozenset(), None
+                self._wanted(grant, roles, form)
+                return grant, roles, await self._rotated(scope, grant) if verdict == "rotate" else self._repeated(grant)
+
+    def _wanted(self, grant: GrantRow, roles: frozenset[str], form: Mapping[str, str]) -> frozenset[str]:
+        """The scopes of the next access token. Raises `Denied`."""
         if not names(form.get("resource", grant.resource), grant.resource):
             raise Denied("invalid_target", "resource is not the one that was allowed.")
-        return narrowed(form.get("scope"), grant.scopes.split())
+        return self._minting.allowed(narrowed(form.get("scope"), grant.scopes.split()), roles)
 
-    async def _carried_out(self, scope: Scope, presented: Presented) -> tuple[str | None, bool]:
-        """The refresh token to give, if any, and whether the grant was ended just now."""
-        grant, now = await store.hold_grant(scope, presented.row), self._clock.now()
-        if grant is None:
-            return None, False
-        match judge(grant, presented, now):
-            case "rotate":
-                return await self._rotated(scope, grant, now), False
-            case "repeat":
-                return None if grant.successor is None else self._sealing.kept(grant.successor, grant.grant_id), False
-            case "reused":
-                return None, await self._withdrawal.end(scope, grant.grant_id)
-            case "refused":
-                return None, False
+    def _repeated(self, grant: GrantRow) -> str | None:
+        return None if grant.successor is None else self._sealing.kept(grant.successor, grant.grant_id)
 
-    async def _rotated(self, scope: Scope, grant: GrantRow, now: float) -> str:
+    async def _rotated(self, scope: Scope, grant: GrantRow) -> str:
         value = self._sealing.make("refresh", grant.tenant_id, grant.grant_id, grant.generation + 1)
         rotated = msgspec.structs.replace(
             grant,
@@ -104,7 +108,7 @@ class Refreshing:
             current=digest_of(value),
             previous=grant.current,
             successor=self._sealing.keep(value, grant.grant_id),
-            rotated_at=now,
+            rotated_at=self._clock.now(),
         )
         await store.rotate(scope, rotated)
         return value

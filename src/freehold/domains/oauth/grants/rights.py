@@ -5,12 +5,14 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from freehold.kit.db import Scope
+
 
 class Membership(Protocol):
     """What this room needs of whoever knows the people."""
 
-    async def roles(self, tenant: str, user: str, /) -> frozenset[str] | None:
-        """The user's roles in an active tenant; None when there is no such tenant, or it has no such member now."""
+    async def roles(self, scope: Scope, user: str, /) -> frozenset[str] | None:
+        """The user's roles in the scope's tenant, as that transaction sees them; None when it is not active or has no such member."""
         ...
 
 
