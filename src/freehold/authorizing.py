@@ -19,6 +19,7 @@ from freehold.domains.oauth.clients.model import Client
 from freehold.domains.oauth.clients.register import Registration
 from freehold.domains.oauth.grants import metadata
 from freehold.domains.oauth.grants.codes import Codes
+from freehold.domains.oauth.grants.introspect import Introspection
 from freehold.domains.oauth.grants.minting import Minting
 from freehold.domains.oauth.grants.refresh import Refreshing
 from freehold.domains.oauth.grants.request import Terms
@@ -27,6 +28,7 @@ from freehold.domains.oauth.grants.sealing import Sealing
 from freehold.domains.oauth.grants.withdraw import Withdrawal
 from freehold.domains.oauth.issuer import Issuer
 from freehold.domains.oauth.keys import SigningKeys
+from freehold.domains.oauth.resource import Resource
 from freehold.domains.tenancy.members import Members
 from freehold.domains.tenancy.tenants import Tenants
 from freehold.enrolling import Enrolling, People
@@ -80,6 +82,8 @@ class Parts(Protocol):
     @property
     def issuer(self) -> Issuer: ...  # noqa: D102  same
     @property
+    def resource(self) -> Resource: ...  # noqa: D102  same
+    @property
     def signing_keys(self) -> SigningKeys: ...  # noqa: D102  same
     @property
     def catalog(self) -> Catalog: ...  # noqa: D102  same
@@ -104,6 +108,9 @@ class Authorizing:
         minting = Minting(parts.issuer, self._scopes)
         self.withdrawal = Withdrawal(parts.db, sealing, parts.changes, recorder, clock=clock)
         self.enrolling = Enrolling(members, parts.tenants, self.withdrawal, recorder, clock=clock)
+        self.introspection = Introspection(
+            parts.db, sealing, parts.resource.principal, issuer=settings.base, resource=settings.resource, clock=clock
+        )
         documents = ClientDocuments(parts.outbound, clock.monotonic, local=here_only(settings))
         self.clients = Clients(parts.db, documents, named, clock=clock)
         self.registration = Registration(parts.db, clock=clock, ids=parts.ids, randomness=randomness)
@@ -126,6 +133,7 @@ class Authorizing:
             metadata.TOKEN: endpoints.token,
             metadata.REGISTER: endpoints.register,
             metadata.REVOKE: endpoints.revoke,
+            metadata.INTROSPECT: endpoints.introspect,
             pages.LOGIN: browser.login,
             pages.CONSENT: browser.consent,
         }
@@ -138,6 +146,7 @@ class Authorizing:
             clients=self.clients,
             registration=self.registration if settings.registration else None,
             withdrawal=self.withdrawal,
+            introspection=self.introspection,
             grant_types={"authorization_code": self.codes.exchange, "refresh_token": self.refreshing.refresh},
         )
 

@@ -35,6 +35,12 @@ class Town:
         """The operator's own client, which has a secret."""
         return Agent(self.server, client_id="portal", redirect_uri=PORTAL, secret=SECRET)
 
+    def stored(self) -> bytes:
+        """Everything the database has written."""
+        path = self.server.application.db.sqlite_path
+        assert path is not None
+        return b"".join(part.read_bytes() for part in path.parent.glob(f"{path.name}*"))
+
     def browser(self) -> Browser:
         """A person's, fresh."""
         return Browser(self.server)

@@ -348,3 +348,47 @@ async def test_the_book_names_the_acts_and_no_secret(town: Town) -> None:
     book = b"".join([part async for part in town.server.application.book.export("acme", "jsonl")]).decode()
     assert not any(secret in book for secret in (code, tokens["refresh_token"], tokens["access_token"], agent.verifier, PASSWORD))
     assert BOSS not in {actor for act, actor in (await deeds(town.server))[before:]}
+
+
+async def test_the_database_has_no_token(town: Town) -> None:
+    """Neither code, refresh tokens, access tokens nor passwords are in it in a form that could be used (CODE-09)."""
+    agent = await town.agent()
+    code = await agent.allowed(town.browser())
+    tokens = (await agent.exchange(code)).json
+    fresh = (await agent.refresh(tokens["refresh_token"])).json
+    stored = town.stored()
+    assert agent.client_id.encode() in stored
+    for secret in (code, tokens["refresh_token"], fresh["refresh_token"], tokens["access_token"], agent.verifier, PASSWORD):
+        assert secret.encode() not in stored
+
+
+async def test_a_client_with_a_secret_can_ask_about_its_own_tokens(town: Town) -> None:
+    """Of its own it is told whose they are and until when; others', old, revoked and invented ones are all just not active (TOK-09)."""
+    portal, browser, other = town.portal(), town.browser(), await town.agent()
+    code = answer(await browser.decide(await browser.sign_in(portal.link())))["code"]
+    tokens = (await portal.ask({"grant_type": "authorization_code", "code": code, "code_verifier": portal.verifier}, basic=True)).json
+
+    async def told(token: str) -> Any:
+        return (await portal.ask({"token": token}, path="/introspect", basic=True)).json
+
+    about = {"client_id": "portal", "sub": USER, "tenant_id": "acme", "scope": "mcp:read mcp:write", "active": True}
+    about |= {"iss": "http://127.0.0.1:8080", "aud": "http://127.0.0.1:8080/mcp"}
+    access, refresh = await told(tokens["access_token"]), await told(tokens["refresh_token"])
+    assert access == {**about, "token_type": "Bearer", "exp": int(town.clock.now()) + 600}
+    assert refresh == {**about, "exp": int(town.clock.now() + IDLE_SECONDS)}
+    theirs = await other.tokens()
+    fresh = (await portal.ask({"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}, basic=True)).json
+    for token in (
+        theirs["access_token"],
+        theirs["refresh_token"],
+        tokens["refresh_token"],
+        "x",
+        "mcp_refresh_x",
+        tokens["access_token"] + "x",
+    ):
+        assert await told(token) == {"active": False}
+    await portal.ask({"token": fresh["refresh_token"]}, path="/revoke", basic=True)
+    for token in (fresh["refresh_token"], fresh["access_token"]):
+        assert await told(token) == {"active": False}
+    denied(await other.ask({"token": theirs["access_token"]}, path="/introspect"), "unauthorized_client")
+    denied(await Agent(town.server).ask({"token": theirs["access_token"]}, path="/introspect"), "invalid_client")

@@ -1,4 +1,4 @@
-"""The endpoints programs call: token, registration, revocation, and what the server says about itself.
+"""The endpoints programs call: token, registration, revocation, introspection.
 
 Any page may call them from a browser, for no cookie counts here; the answers are JSON that nobody keeps."""
 
@@ -58,6 +58,14 @@ class Withdraws(Protocol):
         ...
 
 
+class Tells(Protocol):
+    """Who knows what tokens mean."""
+
+    async def tell(self, client: Client, token: str) -> dict[str, Any]:
+        """What this client may know of it."""
+        ...
+
+
 GrantType = Callable[[Client, Mapping[str, str]], Awaitable[Issued]]
 
 
@@ -72,6 +80,7 @@ class Endpoints:
         clients: Clients,
         registration: Registers | None,
         withdrawal: Withdraws,
+        introspection: Tells,
         grant_types: Mapping[str, GrantType],
     ) -> None:
         """`grant_types` by name; without `registration` no client can register itself."""
@@ -80,6 +89,7 @@ class Endpoints:
         self._clients = clients
         self._registration = registration
         self._withdrawal = withdrawal
+        self._introspection = introspection
         self._grant_types = grant_types
 
     async def token(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -93,6 +103,10 @@ class Endpoints:
     async def revoke(self, scope: Scope, receive: Receive, send: Send) -> None:
         """RFC 7009."""
         await self._answered(scope, send, "token", lambda headers: self._revoke(headers, receive))
+
+    async def introspect(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """RFC 7662."""
+        await self._answered(scope, send, "token", lambda headers: self._introspect(headers, receive))
 
     async def _token(self, headers: Headers, receive: Receive) -> Answer:
         form = await reading.form(headers, receive)
@@ -112,12 +126,20 @@ class Endpoints:
         return 201, await self._registration.register(await reading.document(headers, receive))
 
     async def _revoke(self, headers: Headers, receive: Receive) -> Answer:
+        client, token = await self._asked_about(headers, receive)
+        await self._withdrawal.by_client(client, token)
+        return 200, {}
+
+    async def _introspect(self, headers: Headers, receive: Receive) -> Answer:
+        client, token = await self._asked_about(headers, receive)
+        return 200, await self._introspection.tell(client, token)
+
+    async def _asked_about(self, headers: Headers, receive: Receive) -> tuple[Client, str]:
         form = await reading.form(headers, receive)
         client = await self._clients.authenticate(headers.get(b"authorization"), form)
         if "token" not in form:
             raise Denied("invalid_request", "token is missing.")
-        await self._withdrawal.by_client(client, form["token"])
-        return 200, {}
+        return client, form["token"]
 
     async def _answered(self, scope: Scope, send: Send, act: Act, answer: Callable[[Headers], Awaitable[Answer]]) -> None:
         """The answer, or the error in its place; host, method and limits first."""
