@@ -179,6 +179,20 @@ async def test_a_lost_answer_is_given_again(town: Town) -> None:
     assert (await agent.refresh(late["refresh_token"])).status == 200
 
 
+async def test_a_client_may_sleep_over_a_lost_answer(town: Town) -> None:
+    """Nothing of the answer was ever shown here, so the old token still gets the same successor, weeks later (RT-10)."""
+    agent = await town.agent()
+    first = await agent.tokens()
+    assert await works(town, first["access_token"])
+    lost = (await agent.refresh(first["refresh_token"])).json
+    town.clock.advance(30 * 86_400)
+    again = (await agent.refresh(first["refresh_token"])).json
+    assert again["refresh_token"] == lost["refresh_token"]
+    assert await works(town, again["access_token"])
+    town.clock.advance(WINDOW)
+    assert (await agent.refresh(again["refresh_token"])).status == 200
+
+
 @pytest.mark.parametrize("how", ["successor used", "too late"])
 async def test_an_old_refresh_token_ends_the_grant(town: Town, how: str) -> None:
     """Once the successor was used, or the time is over, the old token must be a second party's: nobody is served (RT-02, RT-04)."""
@@ -189,6 +203,7 @@ async def test_an_old_refresh_token_ends_the_grant(town: Town, how: str) -> None
     if how == "successor used":
         newest = (await agent.refresh(second["refresh_token"])).json
     else:
+        assert await works(town, second["access_token"])
         town.clock.advance(WINDOW)
     denied(await agent.refresh(first["refresh_token"]), "invalid_grant", DEAD)
     for tokens in (second, newest):

@@ -100,6 +100,8 @@ grants: Final = Table(
     Column("previous", LargeBinary),
     Column("successor", LargeBinary),
     Column("rotated_at", Double, nullable=False),
+    Column("arrived", BigInteger, nullable=False),
 )
 """What a user allowed a client: one row however often its refresh token was rotated. `current` and `previous` are SHA-256 of refresh
-tokens, `successor` the current one sealed, to be given again to who lost the answer; `generation` counts rotations."""
+tokens, `successor` the current one sealed, to be given again to who lost the answer; `generation` counts rotations,
+`arrived` is the newest one of which an access token was shown here."""

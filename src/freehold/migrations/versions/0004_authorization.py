@@ -74,6 +74,7 @@ def _create_grants() -> None:
         sa.Column("previous", sa.LargeBinary),
         sa.Column("successor", sa.LargeBinary),
         *_moments("rotated_at"),
+        sa.Column("arrived", sa.BigInteger, nullable=False),
     )
     for table in ("codes", "grants"):
         op.create_index(f"{table}_tenant", table, ["tenant_id"])

@@ -26,7 +26,7 @@ class Minting:
         return left
 
     async def tokens(self, grant: GrantRow, scopes: frozenset[str], roles: frozenset[str], refresh_token: str) -> Issued:
-        """The answer, for scopes that are `allowed`."""
+        """The answer, for scopes that are `allowed` and the grant as it is after this refresh."""
         token = await self._issuer.mint(
             tenant=grant.tenant_id,
             subject=grant.subject,
@@ -34,6 +34,7 @@ class Minting:
             scopes=scopes,
             roles=roles,
             grant=grant.grant_id,
+            generation=grant.generation,
             seconds=ACCESS_SECONDS,
         )
         scope = " ".join(sorted(scopes))

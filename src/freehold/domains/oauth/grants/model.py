@@ -64,6 +64,7 @@ class GrantRow(Struct, frozen=True, kw_only=True):
     previous: bytes | None = None
     successor: bytes | None = None
     rotated_at: float
+    arrived: int = 0
 
 
 class Issued(Struct, frozen=True, kw_only=True):

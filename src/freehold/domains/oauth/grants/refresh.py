@@ -4,7 +4,7 @@
 whichever replicas are asked at once and wherever one of them stops."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -23,8 +23,6 @@ from freehold.domains.oauth.grants.withdraw import Withdrawal
 from freehold.kit.clock import Clock
 from freehold.kit.db import Database, Scope
 
-_ENDED: Final = "ended"
-"""In place of a refresh token, none of which looks like it."""
 _BAD: Final = "The refresh token is not valid, expired, revoked, or another client's."
 
 
@@ -58,38 +56,36 @@ class Refreshing:
             raise Denied("invalid_grant", _BAD)
         await self._minting.ready()
         async with self._db.tenant(presented.tenant, write=True) as scope:
-            grant, roles, outcome = await self._outcome(scope, presented, client, form)
-        if grant is None or outcome is None:
+            outcome = await self._outcome(scope, presented, client, form)
+        if outcome == "ended":
+            await self._withdrawal.told(presented.tenant, "token.reused", presented.row, f"client:{client.client_id}")
+        if isinstance(outcome, str):
             raise Denied("invalid_grant", _BAD)
-        if outcome == _ENDED:
-            await self._withdrawal.told(grant.tenant_id, "token.reused", grant.grant_id, f"client:{client.client_id}")
-            raise Denied("invalid_grant", _BAD)
+        grant, roles = outcome
         await self._recorder.deed(
             Deed(tenant=grant.tenant_id, act="token.refreshed", on=grant.grant_id, actor=grant.subject, at=self._clock.now())
         )
-        return await self._minting.tokens(grant, self._wanted(grant, roles, form), roles, outcome)
+        successor = self._sealing.kept(grant.successor or b"", grant.grant_id)
+        return await self._minting.tokens(grant, self._wanted(grant, roles, form), roles, successor)
 
     async def _outcome(
         self, scope: Scope, presented: Presented, client: Client, form: Mapping[str, str]
-    ) -> tuple[GrantRow | None, frozenset[str], str | None]:
-        """The grant, the user's roles, and the refresh token to give; None for no, or that the grant was ended just now.
+    ) -> Literal["no", "ended"] | tuple[GrantRow, frozenset[str]]:
+        """The grant as it is after the refresh, and the user's roles; or no, or that the grant was ended just now.
 
         Raises `Denied` for what is wrong with the request and not with the token, which changes nothing.
         """
         grant = await store.hold_grant(scope, presented.row)
         if grant is None or grant.client_id != client.client_id:
-            return None, frozenset(), None
-        match judge(grant, presented, self._clock.now()):
-            case "refused":
-                return grant, frozenset(), None
-            case "reused":
-                return grant, frozenset(), _ENDED if await self._withdrawal.end(scope, grant.grant_id) else None
-            case verdict:
-                roles = await self._members.roles(scope, grant.subject)
-                if roles is None:
-                    return grant, frozenset(), None
-                self._wanted(grant, roles, form)
-                return grant, roles, await self._rotated(scope, grant) if verdict == "rotate" else self._repeated(grant)
+            return "no"
+        verdict = judge(grant, presented, self._clock.now())
+        if verdict == "reused" and await self._withdrawal.end(scope, grant.grant_id):
+            return "ended"
+        roles = await self._members.roles(scope, grant.subject) if verdict in {"rotate", "repeat"} else None
+        if roles is None:
+            return "no"
+        self._wanted(grant, roles, form)
+        return await self._rotated(scope, grant) if verdict == "rotate" else grant, roles
 
     def _wanted(self, grant: GrantRow, roles: frozenset[str], form: Mapping[str, str]) -> frozenset[str]:
         """The scopes of the next access token. Raises `Denied`."""
@@ -97,10 +93,7 @@ class Refreshing:
             raise Denied("invalid_target", "resource is not the one that was allowed.")
         return self._minting.allowed(narrowed(form.get("scope"), grant.scopes.split()), roles)
 
-    def _repeated(self, grant: GrantRow) -> str | None:
-        return None if grant.successor is None else self._sealing.kept(grant.successor, grant.grant_id)
-
-    async def _rotated(self, scope: Scope, grant: GrantRow) -> str:
+    async def _rotated(self, scope: Scope, grant: GrantRow) -> GrantRow:
         value = self._sealing.make("refresh", grant.tenant_id, grant.grant_id, grant.generation + 1)
         rotated = msgspec.structs.replace(
             grant,
@@ -111,4 +104,4 @@ class Refreshing:
             rotated_at=self._clock.now(),
         )
         await store.rotate(scope, rotated)
-        return value
+        return rotated

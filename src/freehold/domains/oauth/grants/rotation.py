@@ -1,8 +1,9 @@
 """What becomes of a refresh token that is presented: given a successor, given the same one again, refused, or taken for stolen. Pure.
 
-A client whose answer was lost presents its token again. So the token before the current one is answered with the *same* successor: for
-`WINDOW` seconds, and only until that successor is used. From then on whoever presents it is another party than the one who got the
-successor, and nobody can tell which of the two is honest: the grant ends."""
+A client whose answer was lost presents its token again, at once or when the laptop wakes up. So the token before the current one is
+answered with the *same* successor until that answer has arrived: until the successor is used, or an access token that came with it is
+shown to this server. From then on whoever presents the old token is somebody else, and nobody can tell which of the two is honest:
+the grant ends. Only for `WINDOW` seconds after the rotation may both come, for two programs of one client may refresh at once."""
 
 import hmac
 from typing import Final, Literal
@@ -11,7 +12,7 @@ from freehold.domains.oauth.grants.model import IDLE_SECONDS, GrantRow
 from freehold.domains.oauth.grants.sealing import Presented
 
 WINDOW: Final = 60.0
-"""Seconds: longer than a client waits before it tries again, shorter than an access token lives."""
+"""Seconds: longer than two programs of one client may be apart, much shorter than an access token lives."""
 
 Verdict = Literal["rotate", "repeat", "reused", "refused"]
 
@@ -28,5 +29,5 @@ def judge(grant: GrantRow, presented: Presented, now: float) -> Verdict:
     if presented.generation > grant.generation:
         return "refused"
     if grant.previous is not None and hmac.compare_digest(presented.digest, grant.previous):
-        return "repeat" if now < grant.rotated_at + WINDOW else "reused"
+        return "repeat" if grant.arrived < grant.generation or now < grant.rotated_at + WINDOW else "reused"
     return "reused"
