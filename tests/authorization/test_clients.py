@@ -1,5 +1,6 @@
 """Clients: known by a document of theirs, or registered by themselves; what neither can claim, fetch or become (cases CIMD and DCR)."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -167,6 +168,19 @@ async def test_a_changed_document_is_seen_within_the_hour(documents: Street) -> 
     assert "did not register" in await refused(documents, agent)
     agent.redirect_uri = "https://new.example/cb"
     assert (await Browser(documents.server).get(agent.link())).status == 200
+
+
+async def test_a_host_that_does_not_answer_holds_up_nobody_else(documents: Street) -> None:
+    """While it is waited for, others' documents are read; those who ask for it meanwhile cost no second connection (CIMD-03, CIMD-09)."""
+    slow, quick = documents.agent("/slow"), documents.agent("/quick")
+    documents.pages["/slow"] = b""
+    before = len(documents.up.requests)
+    waiting = [asyncio.create_task(Browser(documents.server).get(slow.link())) for _ in range(5)]
+    await documents.up.until_asked(before + 1)
+    assert (await Browser(documents.server).get(quick.link())).status == 200
+    assert not any(task.done() for task in waiting)
+    assert {reply.status for reply in await asyncio.gather(*waiting)} == {400}
+    assert len(documents.up.requests) == before + 2
 
 
 async def test_a_documents_other_addresses_are_not_fetched(documents: Street) -> None:

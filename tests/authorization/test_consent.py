@@ -109,6 +109,7 @@ async def test_a_person_of_two_organisations_chooses_one(town: Town) -> None:
     assert "tenant" not in shown.fields
     assert (await browser.decide(page)).status == 400
     assert (await browser.decide(page, tenant="nowhere")).status == 400
+    assert page.body.decode().count("formnovalidate") == 2  # or a browser would not let anybody cancel before choosing
     tokens = (await agent.exchange(answer(await browser.decide(page, tenant="globex"))["code"])).json
     said = (await town.server.call("who", token=tokens["access_token"])).json["result"]["structuredContent"]
     assert (said["tenant"], said["user"]) == ("globex", BOTH)
@@ -275,6 +276,19 @@ async def test_a_member_of_nothing_can_allow_nothing(town: Town) -> None:
     await enrolling.remove("acme", "leaver@acme.example")
     assert (await browser.decide(page)).status == 400
     assert Form((await browser.get(agent.link())).body.decode()).action == "/login"
+
+
+async def test_who_left_and_came_back_signs_in_again(town: Town) -> None:
+    """A session of before does not count after, nor does what was allowed then (RS-09)."""
+    agent, browser, user = await town.agent(), town.browser(), "back@acme.example"
+    enrolling = town.server.application.authorizing.enrolling
+    await enrolling.add("acme", user, roles=("member",), password=PASSWORD)
+    tokens = (await agent.exchange(answer(await browser.decide(await browser.sign_in(agent.link(), user)))["code"])).json
+    town.clock.advance(60)
+    await enrolling.remove("acme", user)
+    await enrolling.add("acme", user, roles=("member",), password=PASSWORD)
+    assert Form((await browser.get(agent.link())).body.decode()).action == "/login"
+    assert (await agent.refresh(tokens["refresh_token"])).status == 400
 
 
 async def test_cookies_are_for_this_server_only(town: Town) -> None:

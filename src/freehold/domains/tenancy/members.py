@@ -1,6 +1,7 @@
 """The people: who may sign in, with what, and what they are in which tenant. Hashing passwords is a port's; deeds are the caller's."""
 
 from collections.abc import Collection
+from math import nextafter
 from typing import Final, Protocol
 
 from freehold.core.refusals import Refusal
@@ -53,7 +54,8 @@ class Members:
             if known is None and kept is None:
                 raise Refusal("password_unfit", why="this person is new here and has none yet")
             if known is None:
-                await store.add_user(scope, User(user_id=user, password=kept, created_at=now))
+                # not from the beginning of time: whoever was here before and left may still have a session
+                await store.add_user(scope, User(user_id=user, password=kept, created_at=now, signed_out_at=nextafter(now, 0.0)))
             elif kept is not None:
                 await store.set_password(scope, user, kept, now)
         async with self._db.tenant(tenant, write=True) as scope:

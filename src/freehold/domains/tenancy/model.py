@@ -33,7 +33,7 @@ class User(Struct, frozen=True, kw_only=True):
     """What the person types, an e-mail address mostly, and what tokens carry as `sub`."""
     password: str | None
     created_at: float
-    signed_out_at: float = 0.0
+    signed_out_at: float
 
 
 class Member(Struct, frozen=True, kw_only=True):

@@ -34,7 +34,7 @@ _CONSENT: Final = """{note}<dl>
 <legend>It may</legend>
 {scopes}</fieldset>
 <div class="actions"><button name="decision" value="allow">Allow</button>
-<button class="other" name="decision" value="deny">Cancel</button></div>
+<button class="other" name="decision" value="deny" formnovalidate>Cancel</button></div>
 <p class="quiet"><br><button class="link" name="decision" value="switch" formnovalidate>Sign in as somebody else</button></p>
 </form>
 """

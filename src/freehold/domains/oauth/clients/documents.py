@@ -2,6 +2,7 @@
 
 Fetched through the guarded client. Of a document only names and redirect addresses are looked at, and nothing it links to is fetched."""
 
+import asyncio
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
@@ -11,9 +12,9 @@ from msgspec import Struct
 from freehold.domains.oauth.clients import redirects
 from freehold.domains.oauth.clients.model import MOST_REDIRECTS, Client, checked_name
 from freehold.domains.oauth.denied import Denied
+from freehold.kit.errors import Unavailable
 from freehold.kit.http import Outbound, Request, SendFailed
 from freehold.kit.json import NotStrict, strict
-from freehold.kit.turns import Turns
 
 LARGEST: Final = 5 * 1024
 SECONDS: Final = 5.0
@@ -21,6 +22,7 @@ KEPT: Final = 3_600.0
 """Seconds a document counts without being read again, whatever its server would allow: so long a changed address may be unknown."""
 REFUSED: Final = 60.0
 """Seconds for which a document that could not be read is not asked for again."""
+MOST_AT_ONCE: Final = 32
 _MOST_KEPT: Final = 1_000
 _LONGEST_URL: Final = 255
 _URL: Final = re.compile(r"https://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[1-9][0-9]{0,4})?/[A-Za-z0-9._~!$&'()*+,;=:@/%-]+")
@@ -36,7 +38,7 @@ class _Kept(Struct, frozen=True):
 
 
 class ClientDocuments:
-    """Reads a document when it is asked for and not kept; one after the other, so that many unknown addresses cost one connection."""
+    """Reads a document when it is asked for and not kept: once for all who ask at the same time, and few at once."""
 
     def __init__(self, outbound: Outbound, monotonic: Callable[[], float], *, local: bool) -> None:
         """With `local`, documents on this machine's loopback count too: for a server that is itself reached only there."""
@@ -44,7 +46,7 @@ class ClientDocuments:
         self._now = monotonic
         self._local = local
         self._kept: dict[str, _Kept] = {}
-        self._reading = Turns()
+        self._reading: dict[str, asyncio.Task[_Kept]] = {}
 
     def names(self, client_id: str) -> bool:
         """Whether this is the address of a document, and not the id of a registered client."""
@@ -53,14 +55,22 @@ class ClientDocuments:
         return _URL.fullmatch(client_id) is not None or (self._local and _LOCAL_URL.fullmatch(client_id) is not None)
 
     async def find(self, client_id: str) -> Client | None:
-        """The client that the document describes; None when there is no document, or none that may count."""
+        """The client that the document describes; None when there is no document, or none that may count.
+
+        Raises `Unavailable` while as many are being read as may be.
+        """
         kept = self._kept.get(client_id)
         if kept is None or kept.until <= self._now():
-            async with self._reading.here:
-                kept = self._kept.get(client_id)
-                if kept is None or kept.until <= self._now():
-                    kept = await self._read(client_id)
+            kept = await asyncio.shield(self._reading.get(client_id) or self._begun(client_id))
         return kept.client
+
+    def _begun(self, client_id: str) -> "asyncio.Task[_Kept]":
+        """A look that outlives whoever asked first."""
+        if len(self._reading) >= MOST_AT_ONCE:
+            raise Unavailable("As many clients' documents are being read as may be. Try again in a few seconds.")
+        task = self._reading[client_id] = asyncio.get_running_loop().create_task(self._read(client_id))
+        task.add_done_callback(lambda _done: self._reading.pop(client_id, None))
+        return task
 
     async def _read(self, client_id: str) -> _Kept:
         try:

@@ -23,6 +23,7 @@ Noted = Literal["ended", "over", "missed"]
 """The code had been used and its grant was ended now, or before; or the verifier is not the right one."""
 MOST_WRONG: Final = 5
 """Wrong verifiers after which a code counts no more."""
+_DAY: Final = 86_400.0
 _SPACE: Final = " "
 _BAD: Final = "The code is not valid, expired, used, or was given to another client or address."
 
@@ -74,7 +75,7 @@ class Codes:
             expires_at=now + CODE_SECONDS,
         )
         async with self._db.tenant(tenant, write=True) as scope:
-            await store.forget_codes(scope, unused_before=now - CODE_SECONDS, used_before=now - WHOLE_SECONDS)
+            await store.forget(scope, unused_before=now - CODE_SECONDS, before=now - WHOLE_SECONDS - _DAY)
             added = await store.add_code(scope, code)
         if not added:
             return None

@@ -85,6 +85,6 @@ def canonical(resource: str) -> str:
 def names(resource: str, ours: str) -> bool:
     """Whether a client means our resource: that and nothing that begins or ends like it."""
     try:
-        return resource == ours or ("#" not in resource and canonical(resource) == ours)
+        return resource == ours or ("#" not in resource and canonical(resource) == canonical(ours))
     except ValueError:
         return False

@@ -37,10 +37,11 @@ async def miss_code(scope: Scope, code_id: str) -> None:
     await scope.run(update(codes).where(codes.c.code_id == code_id).values(wrong=codes.c.wrong + 1))
 
 
-async def forget_codes(scope: Scope, *, unused_before: float, used_before: float) -> None:
-    """Delete those whose time is over: unused ones soon, used ones once no grant can have come of them."""
-    over = and_(codes.c.used_at.is_(None), codes.c.expires_at < unused_before)
-    await scope.run(delete(codes).where(or_(over, codes.c.used_at < used_before)))
+async def forget(scope: Scope, *, unused_before: float, before: float) -> None:
+    """Delete what is long over: unused codes soon, used ones and grants once nothing that came of them can count."""
+    unused = and_(codes.c.used_at.is_(None), codes.c.expires_at < unused_before)
+    await scope.run(delete(codes).where(or_(unused, codes.c.used_at < before)))
+    await scope.run(delete(grants).where(grants.c.issued_at < before))
 
 
 async def add_grant(scope: Scope, grant: GrantRow) -> None:

@@ -6,17 +6,17 @@ from typing import Final
 
 from freehold.core.deed import Deed
 from freehold.domains.oauth import store as oauth
-from freehold.domains.oauth.claims import LONGEST_ACCEPTED
 from freehold.domains.oauth.clients.model import Client
 from freehold.domains.oauth.grants import store
-from freehold.domains.oauth.grants.model import GrantRow
+from freehold.domains.oauth.grants.model import ACCESS_SECONDS, GrantRow
 from freehold.domains.oauth.grants.recording import Recorder
 from freehold.domains.oauth.grants.sealing import Sealing
 from freehold.kit.changes import Changes
 from freehold.kit.clock import Clock
 from freehold.kit.db import Database, Scope
 
-_KEPT: Final = LONGEST_ACCEPTED + 86_400.0
+_KEPT: Final = ACCESS_SECONDS + 86_400.0
+"""Seconds a revocation is kept: longer than any access token of a grant lives, whoever's clock is wrong."""
 
 
 class Withdrawal:
