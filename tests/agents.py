@@ -14,6 +14,8 @@ from tests.served import Reply, Served
 
 REDIRECT = "http://127.0.0.1:43117/callback"
 FORM = "application/x-www-form-urlencoded"
+GONE = "The code is not valid, expired, used, or was given to another client or address."
+DEAD = "The refresh token is not valid, expired, revoked, or another client's."
 USER, PASSWORD = "ana@acme.example", "correct horse battery"
 
 
@@ -185,6 +187,14 @@ def answer(reply: Reply) -> dict[str, str]:
     found = parse_qs(urlsplit(reply.headers["location"]).query, keep_blank_values=True, strict_parsing=True)
     assert all(len(values) == 1 for values in found.values()), found
     return {name: values[0] for name, values in found.items()}
+
+
+def denied(reply: Reply, error: str, description: str | None = None) -> None:
+    """Assert that it is an OAuth error by the book."""
+    assert (reply.status, reply.json["error"]) == (401 if error == "invalid_client" else 400, error), reply
+    assert set(reply.json) == {"error", "error_description"}
+    assert description is None or reply.json["error_description"] == description
+    assert (reply.headers["cache-control"], reply.headers["content-type"]) == ("no-store", "application/json")
 
 
 async def enrol(server: Served, tenant: str = "acme", user: str = USER, roles: tuple[str, ...] = ("member",)) -> None:

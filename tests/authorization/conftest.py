@@ -31,6 +31,11 @@ class Town:
         assert (await agent.register()).status == 201
         return agent
 
+    async def works(self, access: str) -> bool:
+        """Whether a tool can be called with it, as far as every replica knows."""
+        self.server.application.resource.forget()
+        return (await self.server.call("echo", {"text": "hi"}, token=access)).status == 200
+
     def portal(self) -> Agent:
         """The operator's own client, which has a secret."""
         return Agent(self.server, client_id="portal", redirect_uri=PORTAL, secret=SECRET)
