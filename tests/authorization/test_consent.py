@@ -117,6 +117,17 @@ async def test_a_person_of_two_organisations_chooses_one(town: Town) -> None:
     assert BOTH not in {actor for _, actor in await deeds(town.server, "acme")}
 
 
+async def test_a_role_counts_where_it_is_held(town: Town) -> None:
+    """Who is an owner in one organisation gives mcp:admin away there and not in the other, whatever is ticked (AUTHZ-06)."""
+    agent, browser = await town.agent(), town.browser()
+    page = await browser.sign_in(agent.link(scope="mcp:admin"), user=BOTH)
+    reply = await browser.decide(page, tenant="acme")
+    assert reply.status == 400
+    assert "that you may allow" in Form(reply.body.decode()).text
+    tokens = (await agent.exchange(answer(await browser.decide(page, tenant="globex"))["code"])).json
+    assert tokens["scope"] == "mcp:admin"
+
+
 async def test_another_organisation_cannot_be_chosen_by_hand(town: Town) -> None:
     """A person of one organisation gets no code for another, whatever the form says (TEN-02)."""
     agent, browser = await town.agent(), town.browser()

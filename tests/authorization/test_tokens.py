@@ -120,6 +120,16 @@ async def test_who_is_no_member_any_more_gets_no_tokens(town: Town) -> None:
     assert not await town.works(tokens["access_token"])
 
 
+async def test_a_suspended_tenant_gets_no_tokens_for_a_code(town: Town) -> None:
+    """While it is suspended the code is refused and not used (CODE-10)."""
+    agent, administration = await town.agent(), town.server.application.administration
+    code = await agent.allowed(town.browser())
+    await administration.suspend_tenant("acme")
+    denied(await agent.exchange(code), "invalid_grant", GONE)
+    await administration.resume_tenant("acme")
+    assert (await agent.exchange(code)).status == 200
+
+
 async def test_codes_and_refresh_tokens_open_no_door(town: Town) -> None:
     """Neither is an access token, nor one the other (RS-06)."""
     agent = await town.agent()
