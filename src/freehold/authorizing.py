@@ -32,6 +32,7 @@ from freehold.domains.oauth.resource import Resource
 from freehold.domains.tenancy.members import Members
 from freehold.domains.tenancy.tenants import Tenants
 from freehold.enrolling import Enrolling, People
+from freehold.granting import ClientSettings
 from freehold.kit.changes import Changes
 from freehold.kit.clock import Clock
 from freehold.kit.crypto import Seal
@@ -40,7 +41,7 @@ from freehold.kit.errors import Misconfigured
 from freehold.kit.http import Outbound
 from freehold.kit.ids import Ids
 from freehold.kit.state import State
-from freehold.settings import LOOPBACK, ClientSettings, Settings
+from freehold.settings import LOOPBACK, Settings
 from freehold.web.edges import Edges
 from freehold.web.oauth import pages
 from freehold.web.oauth.authorize import Authorize, Offer

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from freehold.granting import SHIPPED_SCOPES, ClientSettings, ScopeSettings
 from freehold.kit.errors import Misconfigured
 
 PREFIX: Final = "FREEHOLD_"
@@ -90,31 +91,6 @@ class IssuerSettings(_Frozen):
     """The claim as its tokens name it -> our name, e.g. `org_id = "tenant_id"`."""
 
 
-class ScopeSettings(_Frozen):
-    """A scope that users can give to clients."""
-
-    description: str
-    """What a client may then do, as the consent page says it after "It may": `read your invoices`."""
-    roles: tuple[str, ...] = ()
-    """Roles of which a user needs one to give it away; empty means anyone."""
-
-
-class ClientSettings(_Frozen):
-    """A client that you vouch for; its client_id is NAME."""
-
-    name: str
-    """Its name as the consent page shows it."""
-    redirect_uris: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Addresses its answers may go to, byte for byte; on loopback the port may differ."""
-    secret: SecretStr = SecretStr("")
-    """Its client secret, at least 32 characters, sent by HTTP Basic; empty for an application that cannot keep one."""
-
-
-SHIPPED_SCOPES: Final = {
-    "mcp:read": ScopeSettings(description="look at your data"),
-    "mcp:write": ScopeSettings(description="add and change data in your name"),
-    "mcp:admin": ScopeSettings(description="delete data and do what cannot be undone", roles=("owner", "admin")),
-}
 SHIPPED_PLANS: Final = {
     "free": PlanSettings(calls_per_day=100, per_second=10, burst=100),
     "pro": PlanSettings(calls_per_day=10_000, per_second=50, burst=200),

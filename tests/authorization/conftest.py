@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from freehold.settings import ClientSettings, Settings
+from freehold.granting import ClientSettings
+from freehold.settings import Settings
 from tests.agents import Agent, Browser, enrol
 from tests.clocks import HandClock
 from tests.fixtures import PLANS, sample_functions

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from freehold.settings import ClientSettings, Settings
+from freehold.granting import ClientSettings
+from freehold.settings import Settings
 from tests import node
 from tests.agents import Browser, enrol
 from tests.conformance.suite import recorded

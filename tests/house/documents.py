@@ -8,7 +8,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from freehold.core.refusals import REFUSALS
-from freehold.settings import ClientSettings, IssuerSettings, PlanSettings, ScopeSettings, Settings, SourceSettings
+from freehold.granting import ClientSettings, ScopeSettings
+from freehold.settings import IssuerSettings, PlanSettings, Settings, SourceSettings
 from freehold.web.problems import LOOKS
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from freehold.app import build
+from freehold.granting import ClientSettings
 from freehold.kit.errors import Misconfigured
-from freehold.settings import ClientSettings, Settings
+from freehold.settings import Settings
 
 PORTAL = {"name": "The portal", "redirect_uris": ("https://portal.example/cb",)}
 
