@@ -140,8 +140,8 @@ class Replica:
             self.fuse.left = None
         return {"access": issued.access_token, "refresh": issued.refresh_token}
 
-    async def begin(self, page: str) -> dict[str, Any]:
-        """A new grant of the user's: its first tokens."""
+    async def allowed(self, page: str) -> str:
+        """A code for what the user allowed on that page."""
         asked = Asked(
             client=CHAT,
             redirect_uri=CHAT.redirect_uris[0],
@@ -150,9 +150,20 @@ class Replica:
             challenge=challenge(VERIFIER),
             resource=RESOURCE,
         )
-        code = await self.codes.give(asked, page=page, tenant="acme", subject=USER, scopes=asked.scopes)
-        issued = await self.codes.exchange(CHAT, {"code": str(code), "code_verifier": VERIFIER})
+        return str(await self.codes.give(asked, page=page, tenant="acme", subject=USER, scopes=asked.scopes))
+
+    async def exchange(self, code: str, *, stop_at: int | None = None) -> dict[str, Any]:
+        """A code for tokens; killed at that point of the work, counted from zero."""
+        self.fuse.left = stop_at
+        try:
+            issued = await self.codes.exchange(CHAT, {"code": code, "code_verifier": VERIFIER})
+        finally:
+            self.fuse.left = None
         return {"access": issued.access_token, "refresh": issued.refresh_token}
+
+    async def begin(self, page: str) -> dict[str, Any]:
+        """A new grant of the user's: its first tokens."""
+        return await self.exchange(await self.allowed(page))
 
     async def rows(self) -> int:
         """How many grants there are."""
