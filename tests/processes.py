@@ -63,16 +63,16 @@ class Place:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("FREEHOLD_")}
         return {**inherited, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}", **self.variables}
 
-    async def run(self, *words: str) -> Finished:
-        """A command, to its end."""
-        process = await self.begin(*words)
+    async def run(self, *words: str, typed: str = "") -> Finished:
+        """A command, to its end; `typed` is its standard input."""
+        process = await self.begin(*words, stdin=asyncio.subprocess.PIPE)
         async with _ending(process), asyncio.timeout(_MOST_SECONDS):
-            out, err = await process.communicate()
+            out, err = await process.communicate(typed.encode())
             return Finished(await process.wait(), out.decode(), err.decode())
 
-    async def done(self, *words: str) -> str:
+    async def done(self, *words: str, typed: str = "") -> str:
         """What a command that must succeed prints."""
-        finished = await self.run(*words)
+        finished = await self.run(*words, typed=typed)
         assert finished.code == 0, finished.err
         return finished.out
 
@@ -102,11 +102,12 @@ class Place:
         async with _ending(process):
             yield Server(process, await _address(process), asyncio.create_task(process.communicate()))
 
-    async def begin(self, *words: str) -> asyncio.subprocess.Process:
+    async def begin(self, *words: str, stdin: int | None = None) -> asyncio.subprocess.Process:
         """A command that has just been started."""
         piped = asyncio.subprocess.PIPE
         command = [sys.executable, "-m", "freehold", *words]
-        return await asyncio.create_subprocess_exec(*command, cwd=self.folder, env=self.environment, stdout=piped, stderr=piped)
+        where: dict[str, Any] = {"cwd": self.folder, "env": self.environment}
+        return await asyncio.create_subprocess_exec(*command, **where, stdin=stdin, stdout=piped, stderr=piped)
 
 
 def place(folder: Path, stores: tuple[str, str], toml: str = "", **variables: str) -> Place:

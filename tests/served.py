@@ -108,24 +108,24 @@ class Served:
 
 @asynccontextmanager
 async def served(
-    settings: Settings, *, functions: Sequence[Functions] = (), apis: Sequence[InProcessApi] = (), clock: Clock | None = None
+    settings: Settings, *, functions: Sequence[Functions] = (), apis: Sequence[InProcessApi] = (), clock: Clock | None = None, port: int = 0
 ) -> AsyncIterator[Served]:
-    """Started on entry on a free port; drained and closed on exit."""
+    """Started on entry on a free port or that one; drained and closed on exit."""
     application = build(settings, functions=functions, apis=apis, clock=clock)
-    async with application.running(), _listening(application) as url, aiohttp.ClientSession() as session:
+    async with application.running(), _listening(application, port) as url, aiohttp.ClientSession() as session:
         yield Served(application, url, session)
 
 
-def _listening(application: Application) -> AbstractAsyncContextManager[str]:
+def _listening(application: Application, port: int) -> AbstractAsyncContextManager[str]:
     """As `freehold serve` does."""
-    return listening(application.asgi, lifespan="off", **connections(application.settings))
+    return listening(application.asgi, lifespan="off", port=port, **connections(application.settings))
 
 
 @asynccontextmanager
 async def listening(app: Any, *, lifespan: Literal["on", "off"] = "on", **given: Any) -> AsyncIterator[str]:
     """Any ASGI application on a free loopback port; gives its base URL. What is `given` goes to uvicorn's configuration."""
-    said = {"ws": "none", "timeout_graceful_shutdown": 5, **given}
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, lifespan=lifespan, log_config=None, **said))
+    said = {"ws": "none", "timeout_graceful_shutdown": 5, "port": 0, **given}
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", lifespan=lifespan, log_config=None, **said))
     task = asyncio.create_task(server.serve())
     while not server.started:
         if task.done():

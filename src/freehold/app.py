@@ -12,6 +12,7 @@ from typing import Any, Final
 from freehold import plugs
 from freehold.administration import Administration
 from freehold.arranging import Arranging
+from freehold.authorizing import Authorizing
 from freehold.core.plan import Plan
 from freehold.core.principal import Principal
 from freehold.curation import Curation
@@ -242,9 +243,11 @@ class Application:
         self.curation = Curation(self.arranging, tenant=known, recorder=self.ledger, clock=self.clock, plans=tuple(plans))
         self.releases = Releases(self.roster, self.documents, tenant=known, usage=self.book, recorder=self.ledger, clock=self.clock)
         self._tending = Tending([Chore("keys", self.signing_keys.renew_due, _HOUR), Chore("exports", self.exporting.room.sweep, _MINUTE)])
+        self.authorizing = Authorizing(self, self._randomness)
 
     def _doors(self, local: Principal | None, *, listens: bool) -> Doors:
         rooms = Rooms(
+            authorizing=self.authorizing,
             calls=self.calls,
             catalog=self.catalog,
             curation=self.curation,

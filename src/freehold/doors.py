@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from freehold import __version__
+from freehold.authorizing import Authorizing, here_only
 from freehold.core.principal import Principal
 from freehold.domains.calls.run import Calls
 from freehold.domains.catalog.resolve import Catalog
@@ -26,7 +27,7 @@ from freehold.kit.state import State
 from freehold.kit.telemetry import Metrics
 from freehold.protocol.description import DESCRIPTION, FOR_MODELS, REGISTRY_ENTRY, About
 from freehold.protocol.methods import Results
-from freehold.settings import LOOPBACK, Settings
+from freehold.settings import Settings
 from freehold.web.answers import Answers
 from freehold.web.api import door as api
 from freehold.web.api.catalog import CatalogApi
@@ -55,6 +56,7 @@ SCOPES: Final = ("mcp:read", "mcp:write")
 class Rooms(Struct, frozen=True, kw_only=True):
     """What the doors lead to, and what they stand on."""
 
+    authorizing: Authorizing
     calls: Calls
     catalog: Catalog
     curation: CatalogAdministration
@@ -84,7 +86,7 @@ class Doors:
         self._settings = settings
         self._rooms = rooms
         self._asks_who = local is None
-        if local is not None and listens and not _here_only(settings):
+        if local is not None and listens and not here_only(settings):
             raise Misconfigured(
                 "A server without credentials answers on this machine only. Set host to 127.0.0.1 and leave public_url out."
             )
@@ -108,7 +110,7 @@ class Doors:
         self._edges = Edges(
             hosts=_hosts(settings),
             origins=[settings.base, *settings.allowed_origins],
-            loopback=_here_only(settings),
+            loopback=here_only(settings),
             body_cap=settings.body_cap,
         )
         self.table = Table(methods=self.methods, sessions=self.sessions, parked=self.parked, streams=self.streams, meter=rooms.metrics)
@@ -203,6 +205,7 @@ class Doors:
         )
         return {
             **self._api,
+            **(rooms.authorizing.routes(self._edges) if self._asks_who else {}),
             "/mcp": mcp,
             "/.well-known/oauth-protected-resource": well_known.protected_resource,
             "/.well-known/oauth-protected-resource/mcp": well_known.protected_resource,
@@ -246,10 +249,6 @@ class Doors:
         self.parked.close()
         self.sessions.close()
         self.notices.close()
-
-
-def _here_only(settings: Settings) -> bool:
-    return settings.host in LOOPBACK and urlsplit(settings.base).hostname in LOOPBACK
 
 
 def _hosts(settings: Settings) -> list[str]:

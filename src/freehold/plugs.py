@@ -8,6 +8,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Final, cast
 
+from freehold.domains.tenancy.members import Passwords
 from freehold.kit.clock import Clock
 from freehold.kit.errors import Misconfigured
 from freehold.kit.state import State
@@ -18,6 +19,7 @@ PARTS: Final[Mapping[str, Mapping[str, str]]] = {
         "redis": "freehold.adapters.state_redis:redis_state",
         "rediss": "freehold.adapters.state_redis:redis_state",
     },
+    "passwords": {"argon2": "freehold.adapters.login_password:argon2_passwords"},
 }
 
 EXTRAS: Final[Mapping[str, str]] = {"redis": "redis"}
@@ -27,6 +29,11 @@ EXTRAS: Final[Mapping[str, str]] = {"redis": "redis"}
 def state(url: str, *, clock: Clock) -> State:
     """The state a URL names: `memory:`, `redis://` or `rediss://`, or an installed one."""
     return cast("State", load("state", url, clock=clock))
+
+
+def passwords() -> Passwords:
+    """What hashes the passwords of people who sign in here; its library is loaded with it."""
+    return cast("Passwords", load("passwords", "argon2:"))
 
 
 def load(kind: str, url: str, **given: object) -> object:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from freehold.granting import SHIPPED_SCOPES, ClientSettings, ScopeSettings
 from freehold.kit.errors import Misconfigured
 
 PREFIX: Final = "FREEHOLD_"
@@ -196,6 +197,18 @@ class Settings(_Frozen):
     """Sources by name."""
     issuers: dict[str, IssuerSettings] = {}
     """External authorization servers by a name of your choice."""
+    sign_in: Literal["password", "off"] = "password"
+    """How users sign in here to connect an agent; `off` leaves all of it to the external authorization servers."""
+    registration: bool = True
+    """Let clients register themselves (RFC 7591), as most can do nothing else; those with a metadata document never need to."""
+    scopes: dict[Annotated[str, Field(pattern=r"^[\x21\x23-\x5b\x5d-\x7e]{1,128}$")], ScopeSettings] = SHIPPED_SCOPES
+    """Scopes that users can give away; naming any replaces the shipped ones."""
+    clients: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")], ClientSettings] = {}
+    """Clients you vouch for, by client_id."""
+    color: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")] = "#2747c7"
+    """Colour of the sign-in and consent pages, `#rrggbb`, dark enough to be read on white."""
+    proxy_hops: Annotated[int, Field(ge=0, le=8)] = 0
+    """Reverse proxies in front that add the caller's address to X-Forwarded-For; 0 means nobody's word is taken for it."""
     folder: Path = Field(default=Path(), exclude=True)
     """Folder of freehold.toml; relative paths are beside it."""
 

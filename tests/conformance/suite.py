@@ -65,17 +65,18 @@ async def examine(url: str, revision: str, folder: Path) -> Found:
     """Run all of it, its records going into `folder`."""
     words = ("server", "--url", f"{url}/mcp", "--requirements", revision, "-o", str(folder))
     ended = await node.run(node.SUITE, *words, seconds=_MOST_SECONDS)
-    return Found(ended, _recorded(folder))
+    return Found(ended, recorded(folder))
 
 
 async def visit(command: str, scenario: str, revision: str, folder: Path) -> Found:
     """Let the suite start a client for one scenario."""
     words = ("client", "--command", command, "--scenario", scenario, "--spec-version", revision, "-o", str(folder))
     ended = await node.run(node.SUITE, *words, seconds=_MOST_SECONDS)
-    return Found(ended, _recorded(folder))
+    return Found(ended, recorded(folder))
 
 
-def _recorded(folder: Path) -> dict[str, list[dict[str, Any]]]:
+def recorded(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """The checks of each scenario in the folder the suite wrote to."""
     named = {match["scenario"]: record / "checks.json" for record in folder.iterdir() if (match := _FOLDER.fullmatch(record.name))}
     return {name: json.loads(record.read_text()) if record.exists() else [_BROKEN] for name, record in named.items()}
 

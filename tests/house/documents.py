@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from freehold.core.refusals import REFUSALS
+from freehold.granting import ClientSettings, ScopeSettings
 from freehold.settings import IssuerSettings, PlanSettings, Settings, SourceSettings
 from freehold.web.problems import LOOKS
 
@@ -26,7 +27,14 @@ def settings_page() -> str:
         "of them.\n\n",
         _table(Settings),
     ]
-    for title, model in (("[plans.NAME]", PlanSettings), ("[sources.NAME]", SourceSettings), ("[issuers.NAME]", IssuerSettings)):
+    tables: tuple[tuple[str, type[BaseModel]], ...] = (
+        ("[plans.NAME]", PlanSettings),
+        ("[sources.NAME]", SourceSettings),
+        ("[issuers.NAME]", IssuerSettings),
+        ("[scopes.NAME]", ScopeSettings),
+        ("[clients.NAME]", ClientSettings),
+    )
+    for title, model in tables:
         parts.append(f"\n## `{title}`\n\n{model.__doc__}\n\n{_table(model)}")
     return "".join(parts)
 

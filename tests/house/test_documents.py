@@ -49,6 +49,10 @@ def test_every_refusal_has_a_look_or_belongs_to_the_command_line() -> None:
         "release_unknown",
         "nothing_to_roll_back",
         "nothing_pinned",
+        "user_id_invalid",
+        "user_unknown",
+        "role_invalid",
+        "password_unfit",
     }
 
 

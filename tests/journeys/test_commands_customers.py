@@ -59,6 +59,36 @@ async def test_empty_listings_say_how_to_begin(bare: Place) -> None:
     assert await listed(bare, "key", "list", "--tenant", "acme") == []
 
 
+# users
+
+
+async def test_users_are_added_listed_changed_and_removed(here: Place) -> None:
+    """The password comes on standard input and is printed nowhere; each command says what it did, or no in one sentence."""
+    add, password = ("user", "add", "ana@acme.example", "--tenant", "acme"), "correct horse battery"
+    said = await here.done(*add, "--role", "owner", "--role", "auditor", typed=f"{password}\n")
+    assert "auditor owner" in said
+    assert password not in said
+    every = ("user", "list", "--tenant", "acme")
+    assert [(one["user"], one["roles"]) for one in await listed(here, *every)] == [("ana@acme.example", ["auditor", "owner"])]
+    await here.done(*add, "--keep-password")
+    assert [one["roles"] for one in await listed(here, *every)] == [["member"]]
+    assert await listed(here, "user", "list", "--tenant", "globex") == []
+    assert "freehold user add NAME --tenant globex" in await here.done("user", "list", "--tenant", "globex")
+    refused(await here.run(*add, typed="short\n"), "This cannot be a password: it has 5 characters. Choose one of 12 to 256 characters.")
+    new = ("user", "add", "bo@acme.example", "--tenant", "acme")
+    refused(await here.run(*new, "--keep-password"), "This cannot be a password: this person is new here and has none yet.")
+    refused(await here.run("user", "add", "Bo Acme", "--tenant", "acme", typed=f"{password}\n"), "'Bo Acme' cannot be a user's name.")
+    refused(await here.run(*new, "--role", "big boss", typed=f"{password}\n"), "'big boss' cannot be a role.")
+    gone = await here.done("user", "remove", "ana@acme.example", "--tenant", "acme")
+    assert gone == "ana@acme.example is no member of acme any more; 0 connected agents are cut off.\n"
+    refused(await here.run("user", "remove", "ana@acme.example", "--tenant", "acme"), "Tenant acme has no user ana@acme.example.")
+    nobody = ("--tenant", "nobody")
+    await all_refused(here, "There is no tenant nobody.", ["user", "list", *nobody], ["user", "remove", "ana@acme.example", *nobody])
+    book = await here.done("ledger", "export", "--tenant", "acme")
+    assert [json.loads(line)["what"] for line in book.splitlines()][-3:] == ["user.added", "user.added", "user.removed"]
+    assert password not in book
+
+
 # keys
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from freehold.cli import catalog, fixture, keys, ledger, sources, tenants, tokens
+from freehold.cli import catalog, fixture, keys, ledger, sources, tenants, tokens, users
 from freehold.cli.asking import Config, Json, printable, run, source_name
 
 app = typer.Typer(
@@ -16,6 +16,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(tenants.app, name="tenant")
+app.add_typer(users.app, name="user")
 app.add_typer(keys.app, name="key")
 app.add_typer(tokens.app, name="token")
 app.add_typer(sources.app, name="source")

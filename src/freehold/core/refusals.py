@@ -117,6 +117,13 @@ REFUSALS: Final[dict[str, Wording]] = {
     "tenant_unknown": Wording("There is no tenant {tenant}.", "See `freehold tenant list`."),
     "tenant_exists": Wording("There is already a tenant {tenant}.", "Choose another id, or use the one there is."),
     "tenant_id_invalid": Wording("{tenant!r} cannot be a tenant id.", "Use 1 to 63 of a-z, 0-9 and -, beginning with a letter or digit."),
+    "user_id_invalid": Wording(
+        "{user!r} cannot be a user's name.",
+        "Use 1 to 128 of a-z, 0-9 and ._+@-, beginning with a letter or digit: an e-mail address in lower case.",
+    ),
+    "user_unknown": Wording("Tenant {tenant} has no user {user}.", "See `freehold user list --tenant {tenant}`."),
+    "role_invalid": Wording("{role!r} cannot be a role.", "Use 1 to 64 of letters, digits and ._:-."),
+    "password_unfit": Wording("This cannot be a password: {why}.", "Choose one of 12 to 256 characters."),
     "key_unknown": Wording("Tenant {tenant} has no key {key}.", "See `freehold key list --tenant {tenant}`."),
     "plan_unknown": Wording("There is no plan {plan}.", "Use one of: {plans}."),
     "scope_invalid": Wording("{scope!r} cannot be a scope.", "Use printable ASCII without spaces, quotes or backslashes."),

@@ -68,12 +68,16 @@ class Edges:
 
     def admit(self, headers: Headers) -> None:
         """Refuse a host or web origin that is not ours (DNS rebinding, cross-site pages)."""
-        host = headers.get(b"host", b"").lower()
-        if host not in self._hosts and not (self._loopback and names_loopback(host)):
-            raise Refusal("host_not_allowed")
+        self.admit_host(headers)
         origin = headers.get(b"origin")
         if origin is not None and origin not in self._origins and not (self._loopback and _from_loopback(origin)):
             raise Refusal("origin_not_allowed")
+
+    def admit_host(self, headers: Headers) -> None:
+        """Refuse a host that is not ours; whose page asks does not matter where no cookie counts."""
+        host = headers.get(b"host", b"").lower()
+        if host not in self._hosts and not (self._loopback and names_loopback(host)):
+            raise Refusal("host_not_allowed")
 
     async def body(self, headers: Headers, receive: Receive) -> bytes:
         """The whole body, or `Refusal` when it is too large, compressed or not JSON by its own word."""

@@ -48,6 +48,15 @@ class WellKnown:
         await _document(scope, send_, self._for_models, kind=_TEXT)
 
 
+def published(make: Callable[[], Awaitable[object]], *, seconds: int = _HOUR) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+    """An endpoint for a document as it is when somebody asks."""
+
+    async def endpoint(scope: Scope, _receive: Receive, send_: Send) -> None:
+        await _document(scope, send_, wire.encode(await make()), seconds=seconds)
+
+    return endpoint
+
+
 async def _document(scope: Scope, send_: Send, body: bytes, *, kind: bytes = _JSON, seconds: int = _HOUR) -> None:
     if scope["method"] not in _READING:
         status, refused = refusal_answer(Refusal("document_read_only"), None, modern=True)

@@ -37,6 +37,8 @@ class Grant(Struct, frozen=True, kw_only=True):
     revocable: tuple[tuple[str, str], ...]
     """(kind, value) of every revocation that would end it, beside the tenant's."""
     test: bool = False
+    family: tuple[str, int] | None = None
+    """The grant it came of and how often that had been refreshed; None where there was no refresh yet."""
 
 
 def check_scopes(scopes: Collection[str]) -> frozenset[str]:
@@ -80,6 +82,7 @@ def grant(claims: Claims) -> Grant:
         issued_at=issued,
         expires_at=expires + LEEWAY,
         revocable=(("jti", jti), *((("grant", family),) if family else ())),
+        family=(family, int(_number(claims, "grant_generation"))) if family and "grant_generation" in claims else None,
     )
 
 

@@ -26,6 +26,10 @@ class Issuer:
         self._ids = ids
         self._longest = longest
 
+    async def ready(self) -> None:
+        """Have a key to sign with, or raise `Unavailable` or `Misconfigured`."""
+        await self._keys.current("access")
+
     async def mint(  # noqa: PLR0913  what a token says
         self,
         *,
@@ -38,9 +42,12 @@ class Issuer:
         data_scope: str = "",
         tier: str = "",
         grant: str = "",
+        generation: int = 0,
         seconds: float = 600.0,
     ) -> str:
         """A signed token. `tools` None leaves it to the scopes, an empty collection allows none.
+
+        `generation` is how often `grant` was refreshed.
 
         Raises `Refusal("scope_invalid")`, and `ValueError` for a life longer than this issuer gives.
         """
@@ -63,4 +70,6 @@ class Issuer:
         if roles:
             claims["roles"] = sorted(roles)
         claims |= {name: value for name, value in (("data_scope", data_scope), ("rate_limit_tier", tier), ("grant_id", grant)) if value}
+        if generation:
+            claims["grant_generation"] = generation
         return sign(claims, await self._keys.current("access"), ACCESS_TYPE)

@@ -57,6 +57,7 @@ class Resource:
         self._refused: dict[bytes, float] = {}
         self._standings: dict[str, tuple[str, float]] = {}
         self._looking: dict[bytes, asyncio.Task[Principal | None]] = {}
+        self._arrived: dict[tuple[str, int], None] = {}
         self._generation = 0
 
     async def principal(self, bearer: str | None, api_key: str | None) -> Principal:
@@ -125,7 +126,14 @@ class Resource:
         plan = await self.plan(grant.tenant)  # nearly always in memory, so that a cold token costs one round trip
         if plan is None or await store.is_revoked(self._db, grant.tenant, grant.revocable, grant.issued_at, self._now()):
             return None
+        await self._note_arrival(grant)
         return self._principal(grant, plan)
+
+    async def _note_arrival(self, grant: Grant) -> None:
+        """Once a refresh, and in this process once asked about: see `grants/rotation.py`."""
+        if grant.family is not None and grant.family not in self._arrived:
+            await store.note_arrival(self._db, grant.tenant, *grant.family)
+            _put(self._arrived, grant.family, None, self._capacity)
 
     async def _of_key(self, key_id: str, digest: bytes) -> Principal | None:
         record = await store.find_key(self._db, key_id)

@@ -1,4 +1,4 @@
-"""The room's SQL: API keys, revocations, signing keys.
+"""The room's SQL: API keys, revocations, signing keys, and what the resource server notes of grants.
 
 `system` scopes appear only where a credential is what tells the tenant, and for keys no tenant owns."""
 
@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import and_, delete, insert, or_, select, tuple_, update
 
-from freehold.domains.oauth.tables import api_keys, revocations, signing_keys
+from freehold.domains.oauth.tables import api_keys, grants, revocations, signing_keys
 from freehold.kit.db import Database, Scope
 
 _NAMES: Final = msgspec.json.Decoder(frozenset[str])
@@ -97,6 +97,16 @@ async def add_revocation(scope: Scope, kind: str, value: str, *, now: float, unt
     over = and_(revocations.c.kind == kind, revocations.c.value == value)
     await scope.run(delete(revocations).where(or_(over, revocations.c.until <= now)))
     await scope.run(insert(revocations).values(kind=kind, value=value, at=now, until=until))
+
+
+async def note_arrival(db: Database, tenant: str, grant_id: str, generation: int) -> None:
+    """An access token of that refresh was shown here, so the answer that brought it has arrived. Written once a refresh."""
+    mine = grants.c.grant_id == grant_id
+    async with db.tenant(tenant) as scope:
+        row = await scope.one(select(grants.c.arrived).where(mine))
+    if row is not None and row.arrived < generation:
+        async with db.tenant(tenant, write=True) as scope:
+            await scope.run(update(grants).where(mine, grants.c.arrived < generation).values(arrived=generation))
 
 
 async def signing(scope: Scope, now: float) -> Sequence[SealedKey]:
