@@ -162,7 +162,7 @@ async def test_the_kept_schema_is_used_until_a_refresh(settings: Settings) -> No
     async with behind(settings, shop) as server:
         (known,) = await server.application.roster.known()
         assert (known.kind, known.read_at is None) == ("graphql", False)
-        assert await server.application.roster.refresh("shop") == 11
+        assert len((await server.application.roster.refresh("shop")).tools) == 11
         assert len(shop.seen) == 2
         shop.closed = True
         with pytest.raises(Refusal, match="does not let its schema be read"):
@@ -208,5 +208,5 @@ async def test_the_commands_know_graphql(bare: Place) -> None:
         config = f'outbound_allow = ["{host}"]\n[sources.shop]\ngraphql = "schema.graphql"\nbase_url = "{address}/graphql/"\n'
         (bare.folder / "freehold.toml").write_text(config)
         assert (await listed(bare, "doctor"))["source shop"] == "ok"
-        assert await bare.done("source", "refresh", "shop") == "shop offers 11 tools.\n"
+        assert await bare.done("source", "refresh", "shop") == "shop offers 11 tools (release 1).\n"
         assert [(one["source"], one["kind"]) for one in await listed(bare, "source", "list")] == [("shop", "graphql")]

@@ -317,7 +317,7 @@ async def test_a_document_refreshed_while_another_is_followed_is_followed_too(tm
         def keep(path: str) -> None:
             with sqlite3.connect(str(application.db.sqlite_path)) as other:
                 text = json.dumps(document({path: {"get": {}}})).encode()
-                other.execute("UPDATE source_documents SET document = ?, digest = ?", (text, path))
+                other.execute("UPDATE source_releases SET document = ?, digest = ?", (text, path))
             other.close()
 
         loader = Loader(application.documents, application.outbound, seconds=5, cap=1000)
