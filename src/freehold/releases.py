@@ -91,7 +91,7 @@ class Releases:
         """Read the document again. Compatible changes flow; a breaking one makes a later version beside the tool it breaks."""
         reread = await self._roster.refresh(source, share=share)
         if reread.kept:
-            await self._done("source.refreshed", f"{source}@{reread.release}")
+            await self._done("source.refreshed", f"{source}@{reread.release}" if reread.release else source)
         return reread
 
     async def seen(self, source: str) -> list[Seen]:

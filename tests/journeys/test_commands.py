@@ -55,7 +55,7 @@ async def test_a_configuration_is_used_from_anywhere(here: Place, tmp_path: Path
     expected = await listed(here, "tenant", "list")
     assert await listed(away, "tenant", "list", "-c", config) == expected
     assert await listed(named, "tenant", "list") == expected
-    assert await named.done("source", "refresh", "api") == "api offers 1 tool.\n"
+    assert await named.done("source", "refresh", "api") == "api offers 1 tool (release 1).\n"
     assert list(elsewhere.iterdir()) == []
     refused(await Place(elsewhere, {"FREEHOLD_CONFIG": "nowhere.toml"}).run("tenant", "list"), "There is no nowhere.toml.")
 
@@ -116,7 +116,7 @@ async def test_a_document_with_any_name_can_be_named(bare: Place) -> None:
     await bare.done("init", "--openapi", name)
     (source,) = await listed(bare, "source", "list")
     assert source["from"] == str(bare.folder.resolve() / name)
-    assert await bare.done("source", "refresh", "api") == "api offers 1 tool.\n"
+    assert await bare.done("source", "refresh", "api") == "api offers 1 tool (release 1).\n"
 
 
 async def test_init_from_a_url_opens_the_document_and_the_api(bare: Place, on_the_web: str) -> None:

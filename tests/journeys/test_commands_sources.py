@@ -96,7 +96,7 @@ async def test_a_refresh_of_a_broken_document_changes_nothing(here: Place) -> No
     assert await listed(here, "source", "list") == before
     more = {**ORDERS, "paths": {**ORDERS["paths"], "/customers": {"get": {**GET, "operationId": "getCustomers"}}}}
     (here.folder / "orders.json").write_text(json.dumps(more))
-    assert await here.done("source", "refresh", "api") == "  get_customers: added: GET /customers\napi offers 2 tools (release 2).\n"
+    assert await here.done("source", "refresh", "api") == "  list_customers: added: GET /customers\napi offers 2 tools (release 2).\n"
     assert (await listed(here, "source", "list"))[0]["digest"] != before[0]["digest"]
 
 

@@ -138,8 +138,8 @@ def _tell(name: str, reread: "Reread", *, as_json: bool, done: bool) -> None:
     if not done:
         typer.echo(f"{counted(len(told), 'difference')}, {breaking} of them breaking. `freehold source refresh {name}` makes it so.")
     else:
-        news = f"release {reread.release}" if reread.kept else f"release {reread.release}, as before"
-        typer.echo(f"{name} offers {counted(len(reread.tools), 'tool')} ({news}).")
+        news = f" (release {reread.release}{'' if reread.kept else ', as before'})" if reread.release else ""
+        typer.echo(f"{name} offers {counted(len(reread.tools), 'tool')}{news}.")
 
 
 def _release(seen: "Seen", *, as_json: bool) -> dict[str, Any]:

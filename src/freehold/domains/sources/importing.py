@@ -43,6 +43,7 @@ class Reread(Struct, frozen=True, kw_only=True):
     """What reading a document again came to."""
 
     release: int
+    """0 for an MCP server, which has none."""
     tools: Sequence[Tool]
     differences: Sequence[Difference]
     """From the release that was served."""

@@ -83,7 +83,7 @@ class Loader:
         """Read the document again; only one that imports is kept. With a `share`, it is served to so many tenants of a hundred."""
         if isinstance(spec, UpstreamSpec):
             source, _ = await self._upstream().refresh(spec)
-            return Reread(release=1, tools=source.tools, differences=(), naming=Naming(), kept=True)
+            return Reread(release=0, tools=source.tools, differences=(), naming=Naming(), kept=True)
         return await self._importing.refresh(spec, share=share)
 
     async def compare(self, spec: OpenApiSpec | GraphQlSpec) -> Reread:
