@@ -90,6 +90,14 @@ def _signature(signed: str, key: jose.PrivateKey) -> bytes:
     return next(model for model in jwa.JWS_ALGORITHMS if model.name == key.public.algorithm).sign(signed.encode(), key.key)
 
 
+def reheaded(token: str, key: jose.PrivateKey, head: Mapping[str, Any]) -> str:
+    """The token with more in its header, signed anew."""
+    first, second, _ = token.split(".")
+    members = json.loads(base64.urlsafe_b64decode(first + "=" * (-len(first) % 4))) | head
+    signed = f"{b64(json.dumps(members).encode())}.{second}"
+    return f"{signed}.{b64(_signature(signed, key))}"
+
+
 def _respelled(signed: str, raw: bytes) -> Iterator[tuple[str, str]]:
     """ModifiedPadding, JsonSerialization: the same bytes in another form."""
     first, second = signed.split(".")
