@@ -101,7 +101,7 @@ async def test_two_hundred_unknown_keys_at_once_are_one_fetch(db: Database, cloc
 
 
 async def test_an_address_in_a_token_is_never_asked(db: Database, clock: HandClock) -> None:
-    """`jku` and `x5u` that lead to a listener refuse the token, whichever key signed it, and the listener hears nothing (JWT-03, JWT-04)."""
+    """`jku` and `x5u` that lead to a listener refuse the token, whichever key signed it, and nobody asks it (JWT-03, JWT-04)."""
     async with idp() as them, idp() as canary:
         async with trusting(db, clock, TrustedIssuer(issuer=them.origin, jwks_uri=f"{them.origin}/jwks", claims=NAMES)) as house:
             for key, name in itertools.product((them.key, canary.key), ("jku", "x5u")):
