@@ -77,12 +77,33 @@ class Administration:
         tools: Sequence[str] | None = None,
         expires_in: float | None = None,
         test: bool = False,
+        service: str | None = None,
+        networks: Sequence[str] | None = None,
+        per_minute: int | None = None,
     ) -> tuple[str, ApiKey]:
         """The secret, shown this once, and what is known of the key."""
         await self.tenant(tenant)
-        secret, key = await self._keys.create(tenant, name=name, scopes=scopes or (READ_SCOPE,), tools=tools, seconds=expires_in, test=test)
+        secret, key = await self._keys.create(
+            tenant,
+            name=name,
+            scopes=scopes or (READ_SCOPE,),
+            tools=tools,
+            seconds=expires_in,
+            test=test,
+            service=service,
+            networks=networks,
+            per_minute=per_minute,
+        )
         await self._record(tenant, "key.created", key.key_id)
         return secret, key
+
+    async def rotate_key(self, tenant: str, key: str, *, overlap: float) -> tuple[str, ApiKey]:
+        """The successor's secret, shown this once, and what is known of it; the key itself ends after `overlap` seconds."""
+        await self.tenant(tenant)
+        secret, successor = await self._keys.rotate(tenant, key, overlap=overlap)
+        await self._record(tenant, "key.rotated", key)
+        await self._record(tenant, "key.created", successor.key_id)
+        return secret, successor
 
     async def keys(self, tenant: str) -> Sequence[ApiKey]:
         """The tenant's keys, never their secrets."""

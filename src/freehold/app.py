@@ -24,8 +24,10 @@ from freehold.domains.ledger.book import Book
 from freehold.domains.ledger.writer import Ledger
 from freehold.domains.limits.step import Limits
 from freehold.domains.oauth.apikeys import ApiKeys
+from freehold.domains.oauth.expiring import Expiring
 from freehold.domains.oauth.issuer import Issuer
 from freehold.domains.oauth.keys import SigningKeys
+from freehold.domains.oauth.last_used import APART, LastUsed
 from freehold.domains.oauth.resource import Resource
 from freehold.domains.oauth.service_tokens import ServiceTokens
 from freehold.domains.oauth.tokens import AccessTokens, embedded, external
@@ -41,6 +43,7 @@ from freehold.domains.tasks.tasks import Tasks
 from freehold.domains.tenancy.tenants import Tenants
 from freehold.domains.vault.step import Vault
 from freehold.doors import Doors, Rooms
+from freehold.keeping import Keeping
 from freehold.kit import migrate
 from freehold.kit.changes import Changes
 from freehold.kit.clock import Clock, SystemClock
@@ -118,7 +121,6 @@ class Application:
         self.arranging.watch(self.doors.streams.catalog_changed)
         self.asgi = Asgi(self.doors.routes, sockets=self.doors.sockets, running=self.running, start=self._start)
         self._ready = False
-        self._renewing: asyncio.Task[None] | None = None
         self._when_ready: list[Callable[[], None]] = []
 
     # the parts, ground floor first
@@ -144,7 +146,10 @@ class Application:
         issuers = [embedded(settings.base, self.signing_keys)]
         issuers += [external(trusted(one), self.outbound, self.clock) for one in settings.issuers.values()]
         tokens = AccessTokens(issuers, resource=settings.resource, clock=self.clock)
-        self.resource = Resource(self.db, tokens, self.tenants, plans=settings.plans, clock=self.clock)
+        uses, ends = LastUsed(self.db, clock=self.clock), Expiring(self.db, self.state, clock=self.clock)
+        chores = {"keys": (_HOUR, self.signing_keys.renew_due), "last_used": (APART, uses.write), "expiring": (_HOUR, ends.warn)}
+        self.keeping = Keeping(chores, last=uses.write)
+        self.resource = Resource(self.db, tokens, self.tenants, plans=settings.plans, clock=self.clock, used=uses.note)
         self.service_tokens = ServiceTokens(self.signing_keys, issuer=settings.base, clock=self.clock, ids=self.ids)
 
     def _tools(self) -> None:
@@ -319,7 +324,7 @@ class Application:
             await self.roster.close()
             await self._close()
             raise
-        self._renewing = asyncio.get_running_loop().create_task(self.signing_keys.renewing(), name="keys")
+        self.keeping.start()
         self.calls.open()
         self.doors.open()
         await self.tasks.start()
@@ -352,9 +357,7 @@ class Application:
         await asyncio.gather(self._finish_calls(self.settings.drain_seconds), self.tasks.close(self.settings.drain_seconds / 2))
         self.doors.close()
         await self._finish_calls(2.0)  # those that have just been told that nobody will answer
-        if self._renewing is not None:
-            self._renewing.cancel()
-            await asyncio.gather(self._renewing, return_exceptions=True)  # it may hold a connection, which must be given back first
+        await self.keeping.close()
         await self.changes.close()
         await self.arranging.close()
         await self.roster.close()

@@ -90,7 +90,7 @@ class Doors:
             )
         self.results = Results(name=settings.name, version=__version__, title=settings.title, instructions=settings.instructions)
         self._identity = (
-            Identity(rooms.resource, resource=settings.resource, scopes=SCOPES)
+            Identity(rooms.resource, resource=settings.resource, scopes=SCOPES, hops=settings.proxy_hops)
             if local is None
             else Anyone(local, resource=settings.resource)
         )

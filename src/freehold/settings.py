@@ -184,6 +184,8 @@ class Settings(_Frozen):
     """Sources by name."""
     issuers: dict[str, IssuerSettings] = {}
     """External authorization servers by a name of your choice."""
+    proxy_hops: Annotated[int, Field(ge=0, le=8)] = 0
+    """Reverse proxies in front that add the caller's address to X-Forwarded-For; 0 means nobody's word is taken for it."""
     folder: Path = Field(default=Path(), exclude=True)
     """Folder of freehold.toml; relative paths are beside it."""
 

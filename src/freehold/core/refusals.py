@@ -78,6 +78,7 @@ REFUSALS: Final[dict[str, Wording]] = {
         "Ask the operator to look at the change and approve it.",
     ),
     "rate_limited": Wording("Too many calls: this plan allows {per_second} a second.", "Wait {retry_after} seconds and call again."),
+    "key_rate_limited": Wording("Too many calls: this key may make {per_minute} a minute.", "Wait {retry_after} seconds and call again."),
     "quota_exhausted": Wording(
         "The daily quota of the {plan} plan is used up: {used} of {limit} calls.",
         "It resets at {resets_at}; the tenant's admin can move to a larger plan.",
@@ -113,6 +114,9 @@ REFUSALS: Final[dict[str, Wording]] = {
     "tenant_exists": Wording("There is already a tenant {tenant}.", "Choose another id, or use the one there is."),
     "tenant_id_invalid": Wording("{tenant!r} cannot be a tenant id.", "Use 1 to 63 of a-z, 0-9 and -, beginning with a letter or digit."),
     "key_unknown": Wording("Tenant {tenant} has no key {key}.", "See `freehold key list --tenant {tenant}`."),
+    "key_ended": Wording("Key {key} of tenant {tenant} has ended.", "Make a new one with `freehold key create --tenant {tenant}`."),
+    "network_invalid": Wording("{network!r} is not a network.", "Write an address or a CIDR block without host bits, like 192.0.2.0/24."),
+    "service_invalid": Wording("{service!r} cannot be a service account.", "Use 1 to 63 of a-z 0-9 . _ -, not beginning with . _ -."),
     "plan_unknown": Wording("There is no plan {plan}.", "Use one of: {plans}."),
     "scope_invalid": Wording("{scope!r} cannot be a scope.", "Use printable ASCII without spaces, quotes or backslashes."),
     "document_invalid": Wording("This is not a document Freehold can import: {why}.", "{mend}"),

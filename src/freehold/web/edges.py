@@ -1,7 +1,7 @@
 """What every request passes before anyone looks at it: headers gathered once, host, origin, body cap, request id."""
 
 import re
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from typing import Any, Final
 
 from freehold.core.refusals import Refusal
@@ -30,8 +30,11 @@ _WANTED: Final = frozenset(
         b"x-forwarded-for",
     }
 )
+_FORWARDED: Final = b"x-forwarded-for"
 _MAY_REPEAT: Final = frozenset({b"accept", b"forwarded", b"x-forwarded-for"})
 REPEATED: Final = b""
+PEER: Final = b":peer"
+"""Under this name, which no header can have, stands the address of who opened the connection."""
 _LENGTH_DIGITS: Final = 18
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 _JSON: Final = frozenset({b"application/json", b"application/json; charset=utf-8", b"application/json;charset=utf-8"})
@@ -41,19 +44,33 @@ class Disconnected(Exception):
     """The client went away before its request was whole."""
 
 
-def gather(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
-    """The headers this server reads, lower-cased names. One that may not repeat but does is refused:
-    two readers of the same request must not see different values. For a routing header that is said under `REPEATED`,
-    since the refusal of it must carry the id of the message."""
-    found: Headers = {}
+def gather(raw: Iterable[tuple[bytes, bytes]], peer: Sequence[object] | None = None) -> Headers:
+    """The headers this server reads, lower-cased names, and the address of `peer` (ASGI's `client`).
+
+    One that may not repeat but does is refused: two readers of the same request must not see different values. For a routing header
+    that is said under `REPEATED`, since the refusal of it must carry the id of the message.
+    """
+    found: Headers = {PEER: str(peer[0]).encode()} if peer else {}
     for name, value in raw:
         if name in _WANTED:
             if name in found and name not in _MAY_REPEAT:
                 if not name.startswith(b"mcp-"):
                     raise Refusal("invalid_request", why=f"header {name.decode()} is given twice")
                 found[REPEATED] = name
-            found[name] = value
+            found[name] = b"%b,%b" % (found[name], value) if name == _FORWARDED and name in found else value
     return found
+
+
+def caller(headers: Headers, hops: int) -> str:
+    """The caller's address: the peer's, or with `hops` proxies of ours in front what the outermost of them says; empty when unknown.
+
+    What a caller writes into X-Forwarded-For stands before that, and counts for nothing.
+    """
+    named = headers.get(PEER, b"")
+    if hops:
+        forwarded = headers.get(_FORWARDED, b"").split(b",")
+        named = forwarded[-hops].strip() if len(forwarded) >= hops else b""
+    return named.decode("latin-1")
 
 
 class Edges:

@@ -6,7 +6,7 @@ from typing import Final, Protocol
 from freehold.core.principal import Principal
 from freehold.core.refusals import Refusal
 from freehold.domains.oauth.metadata import challenge, challenge_invalid, challenge_scope
-from freehold.web.edges import Headers
+from freehold.web.edges import Headers, caller
 
 _LONGEST: Final = 8_192
 
@@ -14,7 +14,7 @@ _LONGEST: Final = 8_192
 class Resource(Protocol):
     """What the door needs of the identity room."""
 
-    async def principal(self, bearer: str | None, api_key: str | None) -> Principal:
+    async def principal(self, bearer: str | None, api_key: str | None, address: str, /) -> Principal:
         """The verified caller, or `Refusal`."""
         ...
 
@@ -22,11 +22,15 @@ class Resource(Protocol):
 class Identity:
     """Reads the credential of one request and writes the challenge of a 401 or 403."""
 
-    def __init__(self, guard: Resource, *, resource: str, scopes: Sequence[str]) -> None:
-        """`resource` is the canonical identifier of this server, `scopes` what a first-time client should ask for."""
+    def __init__(self, guard: Resource, *, resource: str, scopes: Sequence[str], hops: int = 0) -> None:
+        """`resource` is the canonical identifier of this server, `scopes` what a first-time client should ask for.
+
+        `hops` are the proxies of ours in front, whose word for the caller's address is taken.
+        """
         self._guard = guard
         self._resource = resource
         self._scopes = scopes
+        self._hops = hops
 
     async def principal(self, headers: Headers) -> Principal:
         """Who is calling. Credentials count in headers only, never in an address."""
@@ -35,7 +39,8 @@ class Identity:
         bearer = None if authorization is None else _bearer(authorization)
         if api_key is not None and len(api_key) > _LONGEST:
             raise Refusal("invalid_token")
-        return await self._guard.principal(bearer, None if api_key is None else api_key.decode("latin-1"))
+        key = None if api_key is None else api_key.decode("latin-1")
+        return await self._guard.principal(bearer, key, caller(headers, self._hops))
 
     def challenge(self, refusal: Refusal) -> bytes:
         """The WWW-Authenticate value for a refusal of identity (RFC 6750 section 3, RFC 9728 section 5.1)."""
@@ -63,7 +68,7 @@ class _Always:
     def __init__(self, principal: Principal) -> None:
         self._principal = principal
 
-    async def principal(self, bearer: str | None, api_key: str | None) -> Principal:
+    async def principal(self, bearer: str | None, api_key: str | None, address: str, /) -> Principal:
         return self._principal
 
 

@@ -109,7 +109,7 @@ class McpDoor:
 
     async def _answer(self, scope: Scope, receive: Receive, turn: Turn, stream: EventStream) -> Answer | None:
         """Status, body and headers; None when the stream was the whole answer."""
-        turn.headers, turn.raw = headers, _ = gather(scope["headers"]), scope["headers"]
+        turn.headers, turn.raw = headers, _ = gather(scope["headers"], scope.get("client")), scope["headers"]
         if name := request_id(headers):
             turn.name = name
             stream.extra = ((b"x-request-id", name.encode()),)

@@ -55,6 +55,7 @@ LOOKS: Final[dict[str, Look]] = {
     "invalid_arguments": Look("result", 400, -32602),
     "definition_changed": Look("result", 403, 403),
     "rate_limited": Look("result", 200, 429),
+    "key_rate_limited": Look("result", 200, 429),
     "quota_exhausted": Look("result", 200, 429),
     "overloaded": Look("result", 200, 503),
     "too_many_questions": Look("result", 200, 503),

@@ -64,7 +64,7 @@ class WebSocketDoor:
         """Serve one connection to its end."""
         await receive()  # the handshake has come whole
         try:
-            headers = gather(scope["headers"])
+            headers = gather(scope["headers"], scope.get("client"))
             principal = await self._admitted(headers, scope.get("subprotocols", ()))
         except Refusal as refusal:
             return await self._refused(scope, send_, refusal)

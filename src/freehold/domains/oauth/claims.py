@@ -13,6 +13,9 @@ READ_SCOPE: Final = "mcp:read"
 MAX_TEXT: Final = 255
 MAX_TENANT: Final = 63
 MAX_NAMES: Final = 1024
+KEY: Final = "key:"
+SERVICE: Final = "service:"
+"""How the subjects of keys and service accounts begin; no other issuer's may."""
 LONGEST_ACCEPTED: Final = 366 * 86_400.0
 """Seconds between `iat` and `exp` at most, whoever issued the token: so long revocations are kept."""
 
@@ -36,6 +39,7 @@ class Grant(Struct, frozen=True, kw_only=True):
     expires_at: float
     revocable: tuple[tuple[str, str], ...]
     """(kind, value) of every revocation that would end it, beside the tenant's."""
+    per_minute: int | None = None
     test: bool = False
 
 

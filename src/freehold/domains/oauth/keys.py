@@ -2,7 +2,6 @@
 
 What is signed, and for whom, is `issuer.py`'s (purpose `access`) and `service_tokens.py`'s (purpose `service`)."""
 
-import asyncio
 import logging
 from collections.abc import Mapping
 from typing import Final, Literal
@@ -25,7 +24,6 @@ OVERLAP: Final = 600.0
 LONGEST_TOKEN: Final = 86_400.0
 KEY_SECONDS: Final = 30 * 86_400.0
 """Age at which a signing key gets its successor."""
-_LOOK_SECONDS: Final = 3_600.0
 _SEAL: Final = "signing-key"
 _RELOAD_SECONDS: Final = 5.0
 _log: Final = logging.getLogger(__name__)
@@ -107,15 +105,10 @@ class SigningKeys:
             await self._changes.announce()
         return due
 
-    async def renewing(self) -> None:
-        """For ever: once an hour, see whether a key is due for its successor."""
-        while True:
-            try:
-                for purpose in ("access", "service"):
-                    await self.renew(purpose, after=KEY_SECONDS)
-            except Exception as fault:  # noqa: BLE001  the task's door: a key that cannot be renewed now can be in an hour
-                _log.warning("keys not renewed", extra={"code": "keys_not_renewed", "error": type(fault).__name__})
-            await asyncio.sleep(_LOOK_SECONDS)
+    async def renew_due(self) -> None:
+        """See for each purpose whether its key is due for its successor."""
+        for purpose in ("access", "service"):
+            await self.renew(purpose, after=KEY_SECONDS)
 
     def forget(self) -> None:
         """Read the keys again at the next use."""

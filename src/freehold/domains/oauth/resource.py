@@ -4,7 +4,8 @@ What tokens say is `tokens.py`'s, what keys look like `apikeys.py`'s; here is wh
 
 import asyncio
 import hmac
-from collections.abc import Collection
+import logging
+from collections.abc import Callable, Collection
 from hashlib import sha256
 from typing import Final, TypeVar
 
@@ -14,7 +15,8 @@ from freehold.core.principal import Principal
 from freehold.core.refusals import Refusal
 from freehold.domains.oauth import store
 from freehold.domains.oauth.apikeys import PREFIX, public_id
-from freehold.domains.oauth.claims import Grant
+from freehold.domains.oauth.claims import KEY, SERVICE, Grant
+from freehold.domains.oauth.networks import Networks, parsed, within
 from freehold.domains.oauth.standing import Tenants
 from freehold.domains.oauth.store import KeyRecord
 from freehold.domains.oauth.tokens import AccessTokens
@@ -28,6 +30,7 @@ REFUSED: Final = 5.0
 _MOST_REFUSED: Final = 10_000
 _MOST_STANDINGS: Final = 10_000
 _DOTS: Final = 2
+_log: Final = logging.getLogger(__name__)
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 
@@ -35,6 +38,10 @@ _Value = TypeVar("_Value")
 class _Known(Struct, frozen=True, eq=False):
     principal: Principal
     until: float
+    key: str = ""
+    """Its id, when it is an API key."""
+    networks: Networks = ()
+    """Where it may be used from; empty: anywhere."""
 
 
 class Resource:
@@ -44,9 +51,20 @@ class Resource:
     """
 
     def __init__(
-        self, db: Database, tokens: AccessTokens, tenants: Tenants, *, plans: Collection[str], clock: Clock, capacity: int = 50_000
+        self,
+        db: Database,
+        tokens: AccessTokens,
+        tenants: Tenants,
+        *,
+        plans: Collection[str],
+        clock: Clock,
+        capacity: int = 50_000,
+        used: Callable[[str], None] | None = None,
     ) -> None:
-        """`plans` are the plan names a token's `rate_limit_tier` may choose; `capacity` bounds the credentials remembered."""
+        """`plans` are the plan names a token's `rate_limit_tier` may choose; `capacity` bounds the credentials remembered.
+
+        `used` is told the id of every API key that is let in.
+        """
         self._db = db
         self._tokens = tokens
         self._tenants = tenants
@@ -56,11 +74,14 @@ class Resource:
         self._known: dict[bytes, _Known] = {}
         self._refused: dict[bytes, float] = {}
         self._standings: dict[str, tuple[str, float]] = {}
-        self._looking: dict[bytes, asyncio.Task[Principal | None]] = {}
+        self._looking: dict[bytes, asyncio.Task[_Known | None]] = {}
+        self._used = used
         self._generation = 0
 
-    async def principal(self, bearer: str | None, api_key: str | None) -> Principal:
+    async def principal(self, bearer: str | None, api_key: str | None, address: str = "") -> Principal:
         """Who presents this: the value of `Authorization: Bearer` or of `X-API-Key`; when both, they must be the same key.
+
+        `address` is the caller's, empty when it is not known; keys that may be used from some networks only are then refused.
 
         Raises `Refusal`: `unauthenticated` for nothing, `invalid_token` for anything not valid here and now,
         `identity_unavailable` when it cannot be found out.
@@ -72,9 +93,11 @@ class Resource:
             raise Refusal("invalid_token")
         digest = sha256(presented.encode("utf-8", "surrogatepass")).digest()
         known = self._known.get(digest)
-        if known is not None and known.until > self._now():
-            return known.principal
-        return await self._found_out(presented, digest)
+        if known is None or known.until <= self._now():
+            known = await self._found_out(presented, digest)
+        if known.key:
+            self._check_use(known, address)
+        return known.principal
 
     def forget(self) -> None:
         """Remember nothing: keys, revocations or tenants may have changed."""
@@ -84,7 +107,14 @@ class Resource:
         self._standings.clear()
         self._looking.clear()
 
-    async def _found_out(self, presented: str, digest: bytes) -> Principal:
+    def _check_use(self, known: _Known, address: str) -> None:
+        if known.networks and not within(address, known.networks):
+            _log.warning("key used from elsewhere", extra={"code": "key_elsewhere", "tenant": known.principal.tenant, "key": known.key})
+            raise Refusal("invalid_token")
+        if self._used is not None:
+            self._used(known.key)
+
+    async def _found_out(self, presented: str, digest: bytes) -> _Known:
         if not _is_plausible(presented) or self._refused.get(digest, 0.0) > self._now():
             raise Refusal("invalid_token")
         try:
@@ -95,7 +125,7 @@ class Resource:
             raise Refusal("invalid_token")
         return found
 
-    def _look(self, presented: str, digest: bytes) -> asyncio.Task[Principal | None]:
+    def _look(self, presented: str, digest: bytes) -> asyncio.Task[_Known | None]:
         """One look for all who present the same thing at the same time; it outlives those who give up."""
         task = self._looking.get(digest)
         if task is None:
@@ -103,13 +133,13 @@ class Resource:
             task.add_done_callback(lambda done: self._looked(digest, done))
         return task
 
-    def _looked(self, digest: bytes, task: asyncio.Task[Principal | None]) -> None:
+    def _looked(self, digest: bytes, task: asyncio.Task[_Known | None]) -> None:
         if self._looking.get(digest) is task:
             del self._looking[digest]
         if not task.cancelled():
             task.exception()  # whoever still waits has it; nobody else needs to hear of it
 
-    async def _learn(self, presented: str, digest: bytes) -> Principal | None:
+    async def _learn(self, presented: str, digest: bytes) -> _Known | None:
         generation = self._generation
         key_id = public_id(presented)
         found = await (self._of_token(presented) if key_id is None else self._of_key(key_id, digest))
@@ -117,7 +147,7 @@ class Resource:
             self._remember(digest, found)
         return found
 
-    async def _of_token(self, token: str) -> Principal | None:
+    async def _of_token(self, token: str) -> _Known | None:
         try:
             grant = await self._tokens.read(token)
         except InvalidToken:
@@ -125,18 +155,20 @@ class Resource:
         plan = await self.plan(grant.tenant)  # nearly always in memory, so that a cold token costs one round trip
         if plan is None or await store.is_revoked(self._db, grant.tenant, grant.revocable, grant.issued_at, self._now()):
             return None
-        return self._principal(grant, plan)
+        return self._now_known(grant, plan)
 
-    async def _of_key(self, key_id: str, digest: bytes) -> Principal | None:
+    async def _of_key(self, key_id: str, digest: bytes) -> _Known | None:
         record = await store.find_key(self._db, key_id)
-        if record is None or not hmac.compare_digest(record.digest, digest) or not self._is_live(record):
+        if record is None or not hmac.compare_digest(record.digest, digest) or record.key.ended(self._now()):
             return None
         plan = await self.plan(record.key.tenant_id)
-        return None if plan is None else self._principal(_key_grant(record), plan)
+        if plan is None:
+            return None
+        networks = () if record.key.networks is None else parsed(record.key.networks)
+        return self._now_known(_key_grant(record), plan, key_id, networks)
 
-    def _is_live(self, record: KeyRecord) -> bool:
-        expires = record.key.expires_at
-        return record.key.revoked_at is None and (expires is None or expires > self._now())
+    def _now_known(self, grant: Grant, plan: str, key: str = "", networks: Networks = ()) -> _Known:
+        return _Known(self._principal(grant, plan), min(grant.expires_at, self._now() + REMEMBERED), key, networks)
 
     async def plan(self, tenant: str) -> str | None:
         """The plan of an active tenant, else None."""
@@ -163,15 +195,15 @@ class Resource:
             data_scope=grant.data_scope,
             plan=grant.tier if grant.tier in self._plans else plan,
             expires_at=grant.expires_at,
+            per_minute=grant.per_minute,
             test=grant.test,
         )
 
-    def _remember(self, digest: bytes, found: Principal | None) -> None:
-        now = self._now()
+    def _remember(self, digest: bytes, found: _Known | None) -> None:
         if found is None:
-            _put(self._refused, digest, now + REFUSED, _MOST_REFUSED)
+            _put(self._refused, digest, self._now() + REFUSED, _MOST_REFUSED)
         else:
-            _put(self._known, digest, _Known(found, min(found.expires_at, now + REMEMBERED)), self._capacity)
+            _put(self._known, digest, found, self._capacity)
 
 
 def _is_plausible(presented: str) -> bool:
@@ -183,10 +215,10 @@ def _is_plausible(presented: str) -> bool:
 
 def _key_grant(record: KeyRecord) -> Grant:
     key = record.key
-    name = f"key:{key.key_id}"
+    name = f"{KEY}{key.key_id}"
     return Grant(
         tenant=key.tenant_id,
-        subject=name,
+        subject=name if key.service is None else f"{SERVICE}{key.service}",
         client=name,
         credential=name,
         scopes=key.scopes,
@@ -194,6 +226,7 @@ def _key_grant(record: KeyRecord) -> Grant:
         issued_at=key.created_at,
         expires_at=END_OF_TIME if key.expires_at is None else key.expires_at,
         revocable=(("key", key.key_id),),
+        per_minute=key.per_minute,
         test=key.test,
     )
 

@@ -7,7 +7,7 @@ from functools import partial
 
 from msgspec import Struct
 
-from freehold.domains.oauth.claims import Grant, audience, grant, renamed
+from freehold.domains.oauth.claims import KEY, SERVICE, Grant, audience, grant, renamed
 from freehold.domains.oauth.issuer import ACCESS_TYPE
 from freehold.domains.oauth.jwks import IssuerKeys, TrustedIssuer
 from freehold.domains.oauth.keys import SigningKeys
@@ -60,7 +60,10 @@ class AccessTokens:
             raise InvalidToken("kid")
         claims = verify(compact, await trust.keys(kid), typ=trust.typ, now=self._clock.now())
         self._check_audience(claims, trust)
-        return grant(renamed(claims, trust.claims))
+        granted = grant(renamed(claims, trust.claims))
+        if granted.subject.startswith((KEY, SERVICE)):
+            raise InvalidToken("sub")
+        return granted
 
     def _trust(self, compact: Compact) -> Trust:
         """Chosen by a claim not yet authenticated, which only picks the keys it must now be authenticated with."""

@@ -1,0 +1,91 @@
+"""API keys at the front door: where they may come from, how often, and what stays of their use."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from freehold.settings import Settings
+from tests.booked import booked
+from tests.clocks import HandClock
+from tests.fixtures import PLANS, sample_functions
+from tests.served import REFUSAL, Served, served
+
+pytestmark = pytest.mark.anyio
+
+
+async def statuses(server: Served, secret: str, sent: Mapping[str, int]) -> dict[str, int]:
+    """What a listing is answered with under each X-Forwarded-For; an empty one is not sent."""
+    found: dict[str, int] = {}
+    for forwarded in sent:
+        headers = {"x-api-key": secret} | ({"x-forwarded-for": forwarded} if forwarded else {})
+        found[forwarded] = (await server.modern("tools/list", token=None, headers=headers)).status
+    return found
+
+
+@pytest.mark.parametrize(
+    ("hops", "network", "expected"),
+    [
+        (0, "127.0.0.1", {"": 200, "203.0.113.9": 200, "192.0.2.1": 200}),
+        (0, "192.0.2.0/24", {"": 401, "192.0.2.1": 401}),
+        (1, "192.0.2.0/24", {"192.0.2.1": 200, "203.0.113.9, 192.0.2.1": 200, "192.0.2.1, 203.0.113.9": 401, "": 401, "127.0.0.1": 401}),
+        (2, "192.0.2.0/24", {"192.0.2.1, 10.0.0.1": 200, "192.0.2.1, 203.0.113.9, 10.0.0.1": 401, "192.0.2.1": 401}),
+        (1, "127.0.0.1", {"": 401, "192.0.2.1": 401}),
+    ],
+)
+async def test_the_address_is_what_our_own_proxies_say(settings: Settings, hops: int, network: str, expected: dict[str, int]) -> None:
+    """As many entries of X-Forwarded-For count as proxies are ours, and nothing a caller puts before them; too few name nobody (KEY-07)."""
+    async with served(settings.model_copy(update={"proxy_hops": hops}), functions=[sample_functions()]) as server:
+        await server.tenant("acme")
+        secret, _ = await server.application.administration.create_key("acme", networks=[network])
+        assert await statuses(server, secret, expected) == expected
+        free, _ = await server.application.administration.create_key("acme")
+        assert set((await statuses(server, free, expected)).values()) == {200}
+
+
+async def test_forwarded_lines_are_one_list(settings: Settings) -> None:
+    """Several X-Forwarded-For lines are read as one list, so that a caller's own line before the proxy's changes nothing (KEY-07)."""
+    async with served(settings.model_copy(update={"proxy_hops": 2}), functions=[sample_functions()]) as server:
+        await server.tenant("acme")
+        secret, _ = await server.application.administration.create_key("acme", networks=["192.0.2.0/24"])
+        found: list[int] = []
+        for lines in (["192.0.2.1", "10.0.0.1"], ["192.0.2.1", "203.0.113.9, 10.0.0.1"], ["203.0.113.9", "192.0.2.1", "10.0.0.1"]):
+            body = b'{"jsonrpc":"2.0","id":1,"method":"ping"}'
+            headers = [("x-api-key", secret), ("content-type", "application/json"), *(("x-forwarded-for", line) for line in lines)]
+            async with server.session.post(f"{server.url}/mcp", data=body, headers=headers) as answer:
+                found.append(answer.status)
+        assert found == [200, 401, 200]
+
+
+async def test_a_key_keeps_to_its_own_rate(sqlite_url: str, tmp_path: Path) -> None:
+    """So many calls a minute and at once, then a result that says when to come back; other keys of the tenant go on (KEY-07)."""
+    clock = HandClock()
+    settings = Settings(data_dir=tmp_path / "data", database_url=SecretStr(sqlite_url), plans=PLANS, default_plan="open")
+    async with served(settings, functions=[sample_functions()], clock=clock) as server:
+        await server.tenant("acme")
+        slow, _ = await server.application.administration.create_key("acme", per_minute=3)
+        free, _ = await server.application.administration.create_key("acme")
+        answers = [(await server.call("echo", {"text": "x"}, token=slow)).json["result"] for _ in range(4)]
+        assert [answer.get("isError", False) for answer in answers] == [False, False, False, True]
+        refusal = answers[3]["_meta"][REFUSAL]
+        assert (refusal["code"], refusal["retry_after"]) == ("key_rate_limited", 20)
+        assert "this key may make 3 a minute. Wait 20 seconds" in answers[3]["content"][0]["text"]
+        assert not (await server.call("echo", {"text": "x"}, token=free)).json["result"].get("isError", False)
+        clock.advance(20)
+        assert not (await server.call("echo", {"text": "x"}, token=slow)).json["result"].get("isError", False)
+        assert [entry["outcome"] for entry in await booked(server, "acme")] == ["ok", "ok", "ok", "refused", "ok", "ok"]
+
+
+async def test_a_server_that_stops_leaves_the_last_uses(settings: Settings) -> None:
+    """What was noted is written when the server ends; a key that was refused was not used."""
+    async with served(settings, functions=[sample_functions()]) as server:
+        await server.tenant("acme")
+        used, key = await server.application.administration.create_key("acme", service="billing")
+        _, unused = await server.application.administration.create_key("acme")
+        who = (await server.call("who", token=used)).json["result"]
+        assert who["structuredContent"]["user"] == "service:billing"
+    async with served(settings, functions=[sample_functions()]) as server:
+        keys = {one.key_id: one.last_used_at for one in await server.application.administration.keys("acme")}
+        assert keys[key.key_id] is not None
+        assert keys[unused.key_id] is None
