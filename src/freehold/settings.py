@@ -77,6 +77,17 @@ class SourceSettings(_Frozen):
     """Nodes one GraphQL call may come to (page sizes multiplied); a call that could be more is refused before it is sent."""
 
 
+class IntrospectionSettings(_Frozen):
+    """How an issuer's opaque tokens are read (RFC 7662); at most one issuer has this, for none may see another's tokens."""
+
+    url: str
+    """Its introspection endpoint."""
+    client_id: str
+    """Who we are there."""
+    client_secret: SecretStr
+    """Our secret there, sent by HTTP Basic."""
+
+
 class IssuerSettings(_Frozen):
     """An external authorization server whose access tokens are accepted."""
 
@@ -90,6 +101,8 @@ class IssuerSettings(_Frozen):
     """The `typ` of its access tokens; with `JWT` only the audience tells them from its ID tokens."""
     claims: dict[str, str] = {}
     """The claim as its tokens name it -> our name, e.g. `org_id = "tenant_id"`."""
+    introspection: IntrospectionSettings | None = None
+    """How its opaque tokens are read; see below. Unset: its tokens are signed."""
 
 
 SHIPPED_PLANS: Final = {
@@ -300,6 +313,9 @@ def unsafe(settings: Settings) -> list[str]:
     for name, issuer in settings.issuers.items():
         if urlsplit(issuer.issuer).scheme != "https" and urlsplit(issuer.issuer).hostname not in LOOPBACK:
             said.append(f"issuers.{name}.issuer must be an https address. Tokens from a plain http issuer can be forged on the way.")
+        asked = urlsplit(issuer.introspection.url) if issuer.introspection is not None else None
+        if asked is not None and asked.scheme != "https" and asked.hostname not in LOOPBACK:
+            said.append(f"issuers.{name}.introspection.url must be an https address. Tokens and your secret would travel in the clear.")
     api_token = settings.api_token.get_secret_value()
     if api_token and (len(api_token) < _SHORTEST_API_TOKEN or not api_token.isascii() or not api_token.isprintable() or " " in api_token):
         said.append("api_token must be at least 32 printable ASCII characters without spaces. Make one with `openssl rand -hex 32`.")

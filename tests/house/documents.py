@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from freehold.core.refusals import REFUSALS
-from freehold.settings import IssuerSettings, PlanSettings, Settings, SourceSettings
+from freehold.settings import IntrospectionSettings, IssuerSettings, PlanSettings, Settings, SourceSettings
 from freehold.web.problems import LOOKS
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -26,7 +26,13 @@ def settings_page() -> str:
         "of them.\n\n",
         _table(Settings),
     ]
-    for title, model in (("[plans.NAME]", PlanSettings), ("[sources.NAME]", SourceSettings), ("[issuers.NAME]", IssuerSettings)):
+    tables: tuple[tuple[str, type[BaseModel]], ...] = (
+        ("[plans.NAME]", PlanSettings),
+        ("[sources.NAME]", SourceSettings),
+        ("[issuers.NAME]", IssuerSettings),
+        ("[issuers.NAME.introspection]", IntrospectionSettings),
+    )
+    for title, model in tables:
         parts.append(f"\n## `{title}`\n\n{model.__doc__}\n\n{_table(model)}")
     return "".join(parts)
 

@@ -122,7 +122,7 @@ def verify(token: str | Compact, keys: Mapping[str, PublicKey], *, typ: str, now
     if compact.header.get("typ") != typ:
         raise InvalidToken("typ")
     claims = compact.claims()
-    _check_times(claims, now, leeway)
+    check_times(claims, now, leeway)
     return claims
 
 
@@ -247,7 +247,8 @@ def _check_signature(compact: Compact, key: PublicKey) -> None:
         raise InvalidToken("signature")
 
 
-def _check_times(claims: Claims, now: float, leeway: float) -> None:
+def check_times(claims: Claims, now: float, leeway: float = LEEWAY) -> None:
+    """Return when `exp` is there and ahead and `nbf` and `iat`, where they are, lie behind; else raise `InvalidToken`."""
     expires, begins, issued = (_moment(claims, name) for name in ("exp", "nbf", "iat"))
     if expires is None:
         raise InvalidToken("exp")

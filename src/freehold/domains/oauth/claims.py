@@ -65,8 +65,11 @@ def renamed(claims: Claims, names: Mapping[str, str]) -> Claims:
 def grant(claims: Claims) -> Grant:
     """Read an access token's claims (RFC 9068 section 2.2 and ours), or raise `InvalidToken` for a missing or ill-typed one.
 
-    An absent `allowed_tools` leaves it to the scopes, an empty one allows nothing, null is invalid.
+    An absent `allowed_tools` leaves it to the scopes, an empty one allows nothing, null is invalid. A token that is bound to a key
+    (`cnf`, RFC 7800) is not anybody's who presents it, and we take no proofs of possession.
     """
+    if "cnf" in claims:
+        raise InvalidToken("cnf")
     jti, family = _text(claims, "jti"), _optional(claims, "grant_id")
     issued, expires = _number(claims, "iat"), _number(claims, "exp")
     if expires - issued > LONGEST_ACCEPTED:

@@ -23,13 +23,12 @@ from freehold.domains.oauth.tokens import AccessTokens
 from freehold.kit.clock import Clock
 from freehold.kit.db import Database
 from freehold.kit.errors import Misconfigured, Unavailable
-from freehold.kit.jose import END_OF_TIME, MAX_TOKEN_BYTES, InvalidToken
+from freehold.kit.jose import END_OF_TIME, InvalidToken
 
 REMEMBERED: Final = 60.0
 REFUSED: Final = 5.0
 _MOST_REFUSED: Final = 10_000
 _MOST_STANDINGS: Final = 10_000
-_DOTS: Final = 2
 _log: Final = logging.getLogger(__name__)
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
@@ -115,7 +114,7 @@ class Resource:
             self._used(known.key)
 
     async def _found_out(self, presented: str, digest: bytes) -> _Known:
-        if not _is_plausible(presented) or self._refused.get(digest, 0.0) > self._now():
+        if not self._is_plausible(presented) or self._refused.get(digest, 0.0) > self._now():
             raise Refusal("invalid_token")
         try:
             found = await asyncio.shield(self._look(presented, digest))
@@ -124,6 +123,10 @@ class Resource:
         if found is None:
             raise Refusal("invalid_token")
         return found
+
+    def _is_plausible(self, presented: str) -> bool:
+        """Whether it is worth asking anyone: a key with the right checksum, or a token's shape. What begins as ours do stays here."""
+        return public_id(presented) is not None if presented.startswith(PREFIX) else self._tokens.may_be(presented)
 
     def _look(self, presented: str, digest: bytes) -> asyncio.Task[_Known | None]:
         """One look for all who present the same thing at the same time; it outlives those who give up."""
@@ -204,13 +207,6 @@ class Resource:
             _put(self._refused, digest, self._now() + REFUSED, _MOST_REFUSED)
         else:
             _put(self._known, digest, found, self._capacity)
-
-
-def _is_plausible(presented: str) -> bool:
-    """Whether it is worth asking anyone: a key with the right checksum, or something of a token's shape."""
-    if presented.startswith(PREFIX):
-        return public_id(presented) is not None
-    return len(presented) <= MAX_TOKEN_BYTES and presented.count(".") == _DOTS
 
 
 def _key_grant(record: KeyRecord) -> Grant:
