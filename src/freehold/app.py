@@ -263,6 +263,7 @@ class Application:
             checks=self.checks,
             ready=lambda: self._ready,
             upstreams=self.upstreams.told,
+            end_leaked_key=self.administration.end_leaked_key,
         )
         return Doors(self.settings, rooms, local=local, listens=listens)
 

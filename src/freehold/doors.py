@@ -37,6 +37,8 @@ from freehold.web.channels import Ways
 from freehold.web.conversation import Table
 from freehold.web.edges import Edges
 from freehold.web.identity import Anyone, Identity
+from freehold.web.leaks import PATH as LEAKS
+from freehold.web.leaks import LeaksDoor
 from freehold.web.mcp import McpDoor
 from freehold.web.methods import Methods
 from freehold.web.notices import Notices
@@ -74,6 +76,7 @@ class Rooms(Struct, frozen=True, kw_only=True):
     ready: Callable[[], bool]
     upstreams: Callable[[], Mapping[str, Mapping[str, object]]]
     """How other MCP servers are, by source name."""
+    end_leaked_key: Callable[[str], Awaitable[None]]
 
 
 class Doors:
@@ -204,6 +207,7 @@ class Doors:
         return {
             **self._api,
             "/mcp": mcp,
+            LEAKS: LeaksDoor(rooms.end_leaked_key, rooms.state, edges=self._edges, hops=settings.proxy_hops),
             "/.well-known/oauth-protected-resource": well_known.protected_resource,
             "/.well-known/oauth-protected-resource/mcp": well_known.protected_resource,
             "/.well-known/jwks.json": well_known.jwks,

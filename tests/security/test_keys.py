@@ -1,5 +1,6 @@
 """API keys at the front door: where they may come from, how often, and what stays of their use."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,9 +11,11 @@ from freehold.settings import Settings
 from tests.booked import booked
 from tests.clocks import HandClock
 from tests.fixtures import PLANS, sample_functions
-from tests.served import REFUSAL, Served, served
+from tests.served import REFUSAL, Reply, Served, served
 
 pytestmark = pytest.mark.anyio
+
+JSON = {"content-type": "application/json"}
 
 
 async def statuses(server: Served, secret: str, sent: Mapping[str, int]) -> dict[str, int]:
@@ -89,3 +92,49 @@ async def test_a_server_that_stops_leaves_the_last_uses(settings: Settings) -> N
         keys = {one.key_id: one.last_used_at for one in await server.application.administration.keys("acme")}
         assert keys[key.key_id] is not None
         assert keys[unused.key_id] is None
+
+
+async def report(server: Served, *tokens: object, **headers: str) -> Reply:
+    """A report as a scanner sends it."""
+    found = [{"token": token, "type": "freehold_api_key", "url": "https://example.com/leak", "source": "commit"} for token in tokens]
+    return await server.request("POST", "/keys/leaked", data=json.dumps(found).encode(), headers={**JSON, **headers})
+
+
+async def test_a_key_found_in_public_ends(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    """A reported key ends, whoever reports it, and the book and the log say so; every report is answered alike (KEY-06)."""
+    async with served(settings, functions=[sample_functions()]) as server:
+        await server.tenant("acme")
+        administration = server.application.administration
+        made = [await administration.create_key("acme") for _ in range(4)]
+        leaked, second, kept, ended = (secret for secret, _ in made)
+        ids = [key.key_id for _, key in made]
+        await administration.revoke_key("acme", ids[3])
+        no_keys = [server.tokens["acme"], ids[2], kept[:-1], kept.replace("live", "test"), leaked[:-39] + kept[-39:], "", 1, None]
+        reports = ([leaked, second], [leaked], no_keys, [ended], [])
+        answers = [await report(server, *each) for each in reports]
+        assert {(one.status, one.body) for one in answers} == {(200, b"[]")}
+        assert len({frozenset(one.headers) for one in answers}) == 1
+        assert [(await server.call("echo", {"text": "x"}, token=each)).status for each in (leaked, second, kept)] == [401, 401, 200]
+        assert (await server.call("echo", {"text": "x"}, token=server.tokens["acme"])).status == 200
+        deeds = [deed for deed in await booked(server, "acme", "deed") if deed["subject"] == "leak-report"]
+        assert [(deed["what"], deed["on_what"]) for deed in deeds] == [("key.revoked", key) for key in ids[:2]]
+        assert leaked[-39:] not in caplog.text
+        assert [record.__dict__["key"] for record in caplog.records if record.message == "key leaked"] == ids[:2]
+
+
+async def test_reports_are_bounded(sqlite_url: str, tmp_path: Path) -> None:
+    """Thirty at once of one address; what is no report is refused in words and ends nothing; other hosts and origins may send none."""
+    settings = Settings(data_dir=tmp_path / "data", database_url=SecretStr(sqlite_url), plans=PLANS, default_plan="open", proxy_hops=1)
+    async with served(settings, functions=[sample_functions()], clock=HandClock()) as server:
+        await server.tenant("acme")
+        secret, _ = await server.application.administration.create_key("acme")
+        for body, status in ((b"{", 400), (b"{}", 400), (json.dumps([{"token": secret}] * 101).encode(), 400), (b'{"token":"x"}', 400)):
+            assert (await server.request("POST", "/keys/leaked", data=body, headers=JSON)).status == status
+        assert (await server.request("GET", "/keys/leaked")).status == 405
+        assert (await report(server, secret, origin="https://evil.example")).status == 403
+        assert (await report(server, secret, host="evil.example")).status == 421
+        assert (await server.call("echo", {"text": "x"}, token=secret)).status == 200
+        answers = [await report(server, "noise", **{"x-forwarded-for": f"2001:db8::{number}"}) for number in range(31)]
+        assert [one.status for one in answers] == [200] * 30 + [429]
+        assert int(answers[-1].headers["retry-after"]) == 1
+        assert (await report(server, "noise", **{"x-forwarded-for": "2001:db8:0:1::1"})).status == 200

@@ -62,6 +62,7 @@ REFUSALS: Final[dict[str, Wording]] = {
     ),
     "too_many_streams": Wording("This caller has as many open streams as it may.", "Close one and try again."),
     "too_many_requests": Wording("This connection has {limit} requests open, as many as it may.", "Wait for an answer, then ask again."),
+    "too_many_reports": Wording("There are too many reports at once.", "Wait {retry_after} seconds and report again."),
     "too_many_connections": Wording("This caller has as many open connections as it may.", "Close one and try again."),
     "subprotocol_missing": Wording("A WebSocket here carries MCP and nothing else.", "Offer the subprotocol: Sec-WebSocket-Protocol: mcp."),
     "resource_failed": Wording("The resource could not be read: {why}.", "Correct the URI, or try again later."),

@@ -47,6 +47,7 @@ LOOKS: Final[dict[str, Look]] = {
     "too_many_streams": Look("rpc", 429, 429),
     "too_many_requests": Look("rpc", 429, 429),
     "too_many_connections": Look("http", 429),
+    "too_many_reports": Look("http", 429),
     "subprotocol_missing": Look("http", 400),
     "invalid_cursor": Look("rpc", 400, -32602),
     "ledger_unavailable": Look("rpc", 503, -32603),

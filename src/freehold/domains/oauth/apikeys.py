@@ -4,6 +4,7 @@ A key is `mcp_live_` or `mcp_test_`, a public id (26 characters, time-sortable),
 Only its SHA-256 is kept; recognising a presented key is `resource.py`'s."""
 
 import hashlib
+import hmac
 import math
 import re
 import zlib
@@ -148,6 +149,16 @@ class ApiKeys:
             await store.end_keys(scope, self._clock.now(), key_id)
             await self._changes.bump(scope)
         await self._changes.announce()
+
+    async def end(self, presented: str) -> ApiKey | None:
+        """End the key that this is, as whoever has it may; None when it is no key of ours or has ended already."""
+        key_id = public_id(presented)
+        record = None if key_id is None else await store.find_key(self._db, key_id)
+        digest = hashlib.sha256(presented.encode("utf-8", "surrogatepass")).digest()
+        if record is None or not hmac.compare_digest(record.digest, digest) or record.key.ended(self._clock.now()):
+            return None
+        await self.revoke(record.key.tenant_id, record.key.key_id)
+        return record.key
 
     async def _check_tenant(self, tenant: str) -> None:
         if await self._tenants.find(tenant) is None:
