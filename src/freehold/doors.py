@@ -15,6 +15,7 @@ from freehold.domains.calls.run import Calls
 from freehold.domains.catalog.resolve import Catalog
 from freehold.domains.oauth.keys import SigningKeys
 from freehold.domains.oauth.metadata import metadata_url, protected_resource
+from freehold.domains.oauth.proofs import Proofs
 from freehold.domains.oauth.resource import Resource
 from freehold.domains.tasks.tasks import Tasks
 from freehold.kit.clock import Clock
@@ -92,8 +93,9 @@ class Doors:
                 "A server without credentials answers on this machine only. Set host to 127.0.0.1 and leave public_url out."
             )
         self.results = Results(name=settings.name, version=__version__, title=settings.title, instructions=settings.instructions)
+        proofs = Proofs(rooms.state, resource=settings.resource, clock=rooms.clock)
         self._identity = (
-            Identity(rooms.resource, resource=settings.resource, scopes=SCOPES, hops=settings.proxy_hops)
+            Identity(rooms.resource, resource=settings.resource, scopes=SCOPES, proofs=proofs, hops=settings.proxy_hops)
             if local is None
             else Anyone(local, resource=settings.resource)
         )

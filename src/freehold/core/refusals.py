@@ -29,6 +29,7 @@ REFUSALS: Final[dict[str, Wording]] = {
     # who is calling
     "unauthenticated": Wording("This server needs a credential.", "Send Authorization: Bearer with an access token or API key."),
     "invalid_token": Wording("The credential is not valid.", "Get a new access token, or ask the tenant's admin for a new API key."),
+    "invalid_proof": Wording("The DPoP proof is not valid for this request.", "Make a new one for this request and token (RFC 9449)."),
     "insufficient_scope": Wording(
         "The credential does not carry the scopes this tool needs: {scopes}.", "Ask for those scopes and try again."
     ),

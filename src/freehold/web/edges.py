@@ -17,6 +17,7 @@ _WANTED: Final = frozenset(
         b"origin",
         b"authorization",
         b"x-api-key",
+        b"dpop",
         b"content-type",
         b"content-length",
         b"content-encoding",
@@ -35,6 +36,10 @@ _MAY_REPEAT: Final = frozenset({b"accept", b"forwarded", b"x-forwarded-for"})
 REPEATED: Final = b""
 PEER: Final = b":peer"
 """Under this name, which no header can have, stands the address of who opened the connection."""
+METHOD: Final = b":method"
+"""Likewise the method of the request."""
+PROVED: Final = b":proved"
+"""Likewise, once it was looked at, whose proof of possession came with these headers."""
 _LENGTH_DIGITS: Final = 18
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 _JSON: Final = frozenset({b"application/json", b"application/json; charset=utf-8", b"application/json;charset=utf-8"})
@@ -44,13 +49,20 @@ class Disconnected(Exception):
     """The client went away before its request was whole."""
 
 
-def gather(raw: Iterable[tuple[bytes, bytes]], peer: Sequence[object] | None = None) -> Headers:
-    """The headers this server reads, lower-cased names, and the address of `peer` (ASGI's `client`).
+def headers_of(scope: Scope) -> Headers:
+    """The headers of a request, its method and who opened the connection."""
+    method = str(scope.get("method", "GET")).encode()  # a WebSocket begins as a GET
+    client: Sequence[object] | None = scope.get("client")
+    return {**gather(scope["headers"]), METHOD: method, **({PEER: str(client[0]).encode()} if client else {})}
+
+
+def gather(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """The headers this server reads, lower-cased names.
 
     One that may not repeat but does is refused: two readers of the same request must not see different values. For a routing header
     that is said under `REPEATED`, since the refusal of it must carry the id of the message.
     """
-    found: Headers = {PEER: str(peer[0]).encode()} if peer else {}
+    found: Headers = {}
     for name, value in raw:
         if name in _WANTED:
             if name in found and name not in _MAY_REPEAT:

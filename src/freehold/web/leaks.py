@@ -14,7 +14,7 @@ from freehold.kit.state import Bucket, State
 from freehold.protocol.wire import is_object
 from freehold.web.answers import send
 from freehold.web.api.problems import send_problem
-from freehold.web.edges import Disconnected, Edges, Headers, Receive, Scope, Send, caller, gather
+from freehold.web.edges import Disconnected, Edges, Headers, Receive, Scope, Send, caller, headers_of
 
 PATH: Final = "/keys/leaked"
 MOST: Final = 100
@@ -53,7 +53,7 @@ class LeaksDoor:
     async def _take(self, scope: Scope, receive: Receive) -> None:
         if scope["method"] != "POST":
             raise Refusal("method_not_allowed")
-        headers = gather(scope["headers"], scope.get("client"))
+        headers = headers_of(scope)
         self._edges.admit(headers)
         await self._count(headers)
         for key in _reported(await self._edges.body(headers, receive)):

@@ -25,6 +25,7 @@ LOOKS: Final[dict[str, Look]] = {
     "draining": Look("http", 503),
     "unauthenticated": Look("http", 401),
     "invalid_token": Look("http", 401),
+    "invalid_proof": Look("http", 401),
     "insufficient_scope": Look("http", 403),
     "identity_unavailable": Look("http", 503),
     "parse_error": Look("rpc", 400, -32700),

@@ -51,7 +51,7 @@ class OpaqueTokens:
         if told.get("active") is not True or told.get("iss", self._trusted.issuer) != self._trusted.issuer:
             raise InvalidToken("inactive")
         kind = told.get("token_type", "Bearer")
-        if not isinstance(kind, str) or kind.lower() != "bearer":
+        if not isinstance(kind, str) or kind.lower() not in ({"bearer", "dpop"} if "cnf" in told else {"bearer"}):
             raise InvalidToken("token_type")
         now = self._clock.now()
         found = {"iat": now, "exp": now + UNSAID, "jti": sha256(token.encode()).hexdigest()} | renamed(told, self._trusted.claims)

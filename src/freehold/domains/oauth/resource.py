@@ -41,6 +41,8 @@ class _Known(Struct, frozen=True, eq=False):
     """Its id, when it is an API key."""
     networks: Networks = ()
     """Where it may be used from; empty: anywhere."""
+    bound_to: str = ""
+    """Thumbprint of the key whose holder alone may use it."""
 
 
 class Resource:
@@ -77,10 +79,11 @@ class Resource:
         self._used = used
         self._generation = 0
 
-    async def principal(self, bearer: str | None, api_key: str | None, address: str = "") -> Principal:
+    async def principal(self, bearer: str | None, api_key: str | None, address: str = "", proved: str = "") -> Principal:
         """Who presents this: the value of `Authorization: Bearer` or of `X-API-Key`; when both, they must be the same key.
 
         `address` is the caller's, empty when it is not known; keys that may be used from some networks only are then refused.
+        `proved` is the thumbprint of the key the caller holds: a token that is bound needs its own, one that is not bound none.
 
         Raises `Refusal`: `unauthenticated` for nothing, `invalid_token` for anything not valid here and now,
         `identity_unavailable` when it cannot be found out.
@@ -94,6 +97,8 @@ class Resource:
         known = self._known.get(digest)
         if known is None or known.until <= self._now():
             known = await self._found_out(presented, digest)
+        if known.bound_to != proved:
+            raise Refusal("invalid_token")
         if known.key:
             self._check_use(known, address)
         return known.principal
@@ -171,7 +176,7 @@ class Resource:
         return self._now_known(_key_grant(record), plan, key_id, networks)
 
     def _now_known(self, grant: Grant, plan: str, key: str = "", networks: Networks = ()) -> _Known:
-        return _Known(self._principal(grant, plan), min(grant.expires_at, self._now() + REMEMBERED), key, networks)
+        return _Known(self._principal(grant, plan), min(grant.expires_at, self._now() + REMEMBERED), key, networks, grant.bound_to)
 
     async def plan(self, tenant: str) -> str | None:
         """The plan of an active tenant, else None."""
