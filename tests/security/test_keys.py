@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from freehold.domains.oauth.apikeys import written
 from freehold.settings import Settings
 from tests.booked import booked
 from tests.clocks import HandClock
@@ -109,7 +110,16 @@ async def test_a_key_found_in_public_ends(settings: Settings, caplog: pytest.Log
         leaked, second, kept, ended = (secret for secret, _ in made)
         ids = [key.key_id for _, key in made]
         await administration.revoke_key("acme", ids[3])
-        no_keys = [server.tokens["acme"], ids[2], kept[:-1], kept.replace("live", "test"), leaked[:-39] + kept[-39:], "", 1, None]
+        no_keys = [
+            server.tokens["acme"],
+            ids[2],
+            kept[:-1],
+            kept.replace("live", "test"),
+            written(ids[2], bytes(24), test=False),
+            "",
+            1,
+            None,
+        ]
         reports = ([leaked, second], [leaked], no_keys, [ended], [])
         answers = [await report(server, *each) for each in reports]
         assert {(one.status, one.body) for one in answers} == {(200, b"[]")}

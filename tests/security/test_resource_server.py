@@ -9,6 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from freehold.core.call import Call
+from freehold.domains.oauth.apikeys import written
 from freehold.kit.jose import new_private_key, parse, sign
 from freehold.settings import Settings
 from tests.booked import booked
@@ -84,7 +85,8 @@ async def test_every_refused_credential_is_answered_alike(guarded: Served, clock
     foreign = guarded.tokens["globex"]
     short, _ = await application.administration.create_key("acme", expires_in=60)
     revoked, key = await application.administration.create_key("acme")
-    wrong_secret = revoked[:-40] + short[-40:]
+    _, live = await application.administration.create_key("acme")
+    wrong_secret = written(live.key_id, bytes(24), test=False)
     claims = parse(guarded.tokens["acme"]).claims()
     forged = [sign(claims, new_private_key(), "at+jwt"), sign(claims | {"tenant_id": "nobody"}, new_private_key(), "at+jwt")]
     await application.administration.revoke_key("acme", key.key_id)
