@@ -12,6 +12,7 @@ from freehold.kit.db import metadata
 _CHECKED = {
     "tenants.status": "active",
     "tasks.status": "working",
+    "exports.format": "csv",
     "revocations.kind": "key",
     "signing_keys.purpose": "access",
     "ledger_entries.kind": "call",

@@ -3,7 +3,6 @@
 The only module that sees both the settings and the parts; constructors below get plain values."""
 
 import asyncio
-import logging
 import os
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -27,7 +26,6 @@ from freehold.domains.oauth.apikeys import ApiKeys
 from freehold.domains.oauth.expiring import Expiring
 from freehold.domains.oauth.issuer import Issuer
 from freehold.domains.oauth.keys import SigningKeys
-from freehold.domains.oauth.last_used import APART, LastUsed
 from freehold.domains.oauth.resource import Resource
 from freehold.domains.oauth.service_tokens import ServiceTokens
 from freehold.domains.oauth.tokens import AccessTokens, embedded, external
@@ -43,7 +41,7 @@ from freehold.domains.tasks.tasks import Tasks
 from freehold.domains.tenancy.tenants import Tenants
 from freehold.domains.vault.step import Vault
 from freehold.doors import Doors, Rooms
-from freehold.keeping import Keeping
+from freehold.exporting import Exporting
 from freehold.kit import migrate
 from freehold.kit.changes import Changes
 from freehold.kit.clock import Clock, SystemClock
@@ -57,16 +55,16 @@ from freehold.kit.overdue import Overdue
 from freehold.kit.randomness import Pool
 from freehold.kit.state import State
 from freehold.kit.telemetry import Metrics, OpenTelemetry, Spans, otlp
-from freehold.named import named, shortlist, trusted
+from freehold.named import exports, named, shortlist, trusted
 from freehold.releases import DAY, Releases
 from freehold.roster import InProcessApi, Roster
 from freehold.settings import Settings
 from freehold.speaking import Speaking
+from freehold.tending import MINUTE, Chore, Tending, of_keys
 from freehold.web.asgi import Asgi
 from freehold.web.ops import explain
 
 _HOUR: Final = 3_600.0
-_log = logging.getLogger("freehold")
 
 CORRIDOR: Final = ("observed", "limits", "guard", "answers", "resilience", "vault")
 """The steps of a call, outermost first."""
@@ -146,10 +144,7 @@ class Application:
         issuers = [embedded(settings.base, self.signing_keys)]
         issuers += [external(trusted(one), self.outbound, self.clock) for one in settings.issuers.values()]
         tokens = AccessTokens(issuers, resource=settings.resource, clock=self.clock)
-        uses, ends = LastUsed(self.db, clock=self.clock), Expiring(self.db, self.state, clock=self.clock)
-        chores = {"keys": (_HOUR, self.signing_keys.renew_due), "last_used": (APART, uses.write), "expiring": (_HOUR, ends.warn)}
-        self.keeping = Keeping(chores, last=uses.write)
-        self.resource = Resource(self.db, tokens, self.tenants, plans=settings.plans, clock=self.clock, used=uses.note)
+        self.resource = Resource(self.db, tokens, self.tenants, plans=settings.plans, clock=self.clock)
         self.service_tokens = ServiceTokens(self.signing_keys, issuer=settings.base, clock=self.clock, ids=self.ids)
 
     def _tools(self) -> None:
@@ -161,6 +156,9 @@ class Application:
             self.db, self.changes, self.seal, self.clock, listed, read=read, folder=settings.folder, page_size=settings.page_size, new=fresh
         )
         self.catalog = self.arranging.catalog
+        self.exporting = Exporting(
+            self.db, self.seal, self.catalog, lambda: self.calls, terms=exports(settings), clock=self.clock, randomness=self._randomness
+        )
         self.documents = Documents(self.db, self.outbound, self.changes, self.clock)
         self.upstreams = Upstreams(
             self.documents,
@@ -192,8 +190,8 @@ class Application:
         )
 
     def _offer(self, sources: Sequence[Source]) -> None:
-        self.sources.replace([*sources, self.arranging.standing])
-        self.arranging.offer(sources)
+        self.sources.replace([*sources, self.exporting.beside(self.arranging.standing)])
+        self.arranging.offer(self.exporting.offered(sources))
 
     def _corridor(self) -> None:
         settings = self.settings
@@ -243,6 +241,8 @@ class Application:
         known = self.administration.tenant
         self.curation = Curation(self.arranging, tenant=known, recorder=self.ledger, clock=self.clock, plans=tuple(plans))
         self.releases = Releases(self.roster, self.documents, tenant=known, usage=self.book, recorder=self.ledger, clock=self.clock)
+        chores = of_keys(self.signing_keys, self.resource.last_used, Expiring(self.db, self.state, clock=self.clock))
+        self._tending = Tending([*chores, Chore("exports", self.exporting.room.sweep, MINUTE)])
 
     def _doors(self, local: Principal | None, *, listens: bool) -> Doors:
         rooms = Rooms(
@@ -325,7 +325,7 @@ class Application:
             await self.roster.close()
             await self._close()
             raise
-        self.keeping.start()
+        self._tending.start()
         self.calls.open()
         self.doors.open()
         await self.tasks.start()
@@ -358,7 +358,8 @@ class Application:
         await asyncio.gather(self._finish_calls(self.settings.drain_seconds), self.tasks.close(self.settings.drain_seconds / 2))
         self.doors.close()
         await self._finish_calls(2.0)  # those that have just been told that nobody will answer
-        await self.keeping.close()
+        await self._tending.close()
+        await self.resource.last_used.close()
         await self.changes.close()
         await self.arranging.close()
         await self.roster.close()

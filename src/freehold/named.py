@@ -1,6 +1,7 @@
 """What the settings name, as the rooms know it: sources, issuers and the catalog. Part of the roof, for settings go no further."""
 
 from freehold.domains.catalog.budget import Shortlist
+from freehold.domains.exports.model import Terms
 from freehold.domains.oauth.jwks import Introspection, TrustedIssuer
 from freehold.domains.sources.specs import GraphQlSpec, OpenApiSpec
 from freehold.domains.sources.upstream.upstreams import UpstreamSpec
@@ -33,6 +34,18 @@ def shortlist(settings: Settings) -> Shortlist | None:
         first=settings.catalog_first,
         tags=frozenset(settings.catalog_tags),
         kinds=frozenset(settings.catalog_kinds),
+    )
+
+
+def exports(settings: Settings) -> Terms:
+    """What an export is held to."""
+    return Terms(
+        rows=settings.export_rows,
+        cap=settings.export_cap,
+        seconds=settings.export_seconds,
+        page_seconds=settings.export_page_seconds,
+        keep_seconds=settings.export_keep_seconds,
+        per_caller=settings.exports_per_caller,
     )
 
 

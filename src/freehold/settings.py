@@ -157,6 +157,18 @@ class Settings(_Frozen):
     """How long a call may take that has become a task; what it came to can be got that long after its creation, and an hour more."""
     tasks_per_caller: Annotated[int, Field(ge=1)] = 20
     """Tasks one caller may have running."""
+    export_rows: Annotated[int, Field(ge=1)] = 50_000
+    """Rows one export may have."""
+    export_cap: Annotated[int, Field(ge=1_024)] = 8_388_608
+    """Bytes of an export's file, and of the records read for it."""
+    export_seconds: Annotated[float, Field(gt=0, le=86_400)] = 300.0
+    """How long an export may read pages; one that is no task has `call_seconds`, like any call."""
+    export_page_seconds: Annotated[float, Field(gt=0, le=600)] = 15.0
+    """How long one page of an export may take."""
+    export_keep_seconds: Annotated[float, Field(gt=0, le=86_400)] = 900.0
+    """How long an export's file can be read by who made it."""
+    exports_per_caller: Annotated[int, Field(ge=1)] = 10
+    """Exports one caller may have kept at a time."""
     stream_cap: Annotated[int, Field(ge=1)] = 5_000
     """Streams one process keeps open for clients; one tenant may hold a quarter of them, one caller 64."""
     source_in_flight: Annotated[int, Field(ge=1)] = 256

@@ -12,7 +12,6 @@ from freehold.core.refusals import Refusal
 from freehold.domains.oauth.expiring import DAY, Expiring
 from freehold.domains.oauth.last_used import LastUsed
 from freehold.domains.oauth.networks import parsed
-from freehold.domains.oauth.resource import Resource
 from freehold.domains.oauth.tables import api_keys
 from freehold.kit.db import Database, connect
 from freehold.kit.errors import Unavailable
@@ -209,8 +208,8 @@ async def test_a_service_account_is_who_acts(house: House) -> None:
 
 async def test_last_use_is_written_once_a_minute_and_never_on_the_way(house: House, clock: HandClock) -> None:
     """A warm call asks the database nothing; two replicas together write once a minute for each key, and refused keys are not used."""
-    uses, others = LastUsed(house.db, clock=clock), LastUsed(house.db, clock=clock)
-    resource, other = (Resource(house.db, house.tokens, house.tenants, plans=(), clock=clock, used=each.note) for each in (uses, others))
+    resource, other = house.resource, build(house.db, clock).resource
+    uses, others = resource.last_used, other.last_used
     secret, _ = await house.keys.create("acme", name="ci")
     bound, _ = await house.keys.create("acme", name="ci", networks=["192.0.2.0/24"])
     began = clock.now()

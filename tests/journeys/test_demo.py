@@ -53,7 +53,7 @@ async def test_once_as_json_ends_with_the_promised_line(tmp_path: Path) -> None:
     assert out.count(b"\n") == 1
     line = json.loads(out)
     assert list(line) == ["tools", "calls", "isolated", "quota_refused", "ledger", "seconds"]
-    assert (line["tools"], line["isolated"], line["quota_refused"]) == (20, True, 3)
+    assert (line["tools"], line["isolated"], line["quota_refused"]) == (21, True, 3)
     assert line["ledger"] == {"entries": line["calls"] + 4, "verified": True}
     assert line["calls"] > 240
     assert b"Traceback" not in err

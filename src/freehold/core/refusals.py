@@ -61,6 +61,11 @@ REFUSALS: Final[dict[str, Wording]] = {
     "too_many_tasks": Wording(
         "This caller has as many tasks as it may: {limit} running, {kept} in all.", "Wait for one to end or to expire, or cancel one."
     ),
+    "not_exportable": Wording("{tool} cannot be exported: {why}.", "Name a tool that only reads and answers with a list of records."),
+    "too_many_exports": Wording(
+        "This caller has as many exports as it may: {limit}.", "Wait until one expires: each does {minutes} minutes after it was made."
+    ),
+    "exports_unavailable": Wording("Exports cannot be kept or read right now.", "Try again in a few seconds."),
     "too_many_streams": Wording("This caller has as many open streams as it may.", "Close one and try again."),
     "too_many_requests": Wording("This connection has {limit} requests open, as many as it may.", "Wait for an answer, then ask again."),
     "too_many_reports": Wording("There are too many reports at once.", "Wait {retry_after} seconds and report again."),

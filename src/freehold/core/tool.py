@@ -19,8 +19,8 @@ class View(Struct, frozen=True, kw_only=True):
 
     fields: tuple[str, ...] = ()
     """Dotted paths of the fields to keep of each record; empty keeps all."""
-    skip: int = 0
-    """Records of the answer that were shown before."""
+    whole: bool = False
+    """Neither cut nor marked: our own code reads it, no agent."""
 
 
 class Paging(Struct, frozen=True, kw_only=True):
@@ -121,6 +121,8 @@ class Tool(Struct, frozen=True, kw_only=True, eq=False):
     """Shown by tools/list instead of the definition; None: the list says all of it."""
     paging: Paging | None = None
     """None: its answers come whole, as far as anyone knows."""
+    whole: bool = False
+    """Its answers are bounded by its source, and given as they are."""
     stands_in: StandsIn | None = None
     """For a tool that runs nothing itself: what a call of it means. The meant tool's scopes, limits, schema and ledger entry apply."""
     operation: Any = None

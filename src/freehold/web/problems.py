@@ -73,6 +73,9 @@ LOOKS: Final[dict[str, Look]] = {
     "address_refused": Look("result", 200, 502),
     "credential_unavailable": Look("result", 200, 502),
     "state_unavailable": Look("result", 200, 503),
+    "not_exportable": Look("result", 400, -32602),
+    "too_many_exports": Look("result", 200, 429),
+    "exports_unavailable": Look("result", 200, 503),
     "tool_failed": Look("result", 500, -32603),
 }
 """Refusals of operators' commands have no look: the command line prints their sentences."""

@@ -25,7 +25,8 @@ class Answers:
     async def __call__(self, call: Call, *, nxt: Next) -> Outcome:
         """Run, and cut what is too large."""
         outcome = await nxt(call)
-        if call.method != "tools/call" or fits(outcome, self._cap):
+        whole = call.tool.whole or (call.view is not None and call.view.whole)
+        if call.method != "tools/call" or whole or fits(outcome, self._cap):
             return outcome
         made = await asyncio.to_thread(paged, outcome, call.tool, self._cap)  # a tenth of a second for the largest
         if made is None:

@@ -120,7 +120,7 @@ def _lists(tools: Sequence[Tool], resources: Sequence[Resource], prompts: Sequen
     return {
         "tools": [Entry(one, encode(one)) for one in tools if one.listed],
         "resources": [Entry(one.tool, encoded_resource(one)) for one in resources if not one.template],
-        "templates": [Entry(one.tool, encoded_resource(one)) for one in resources if one.template],
+        "templates": [Entry(one.tool, encoded_resource(one)) for one in resources if one.template and one.tool.listed],
         "prompts": [Entry(one.tool, encoded_prompt(one)) for one in prompts],
     }
 

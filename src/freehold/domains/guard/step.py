@@ -36,6 +36,8 @@ class Guard:
         if why is not None:
             raise Refusal("invalid_arguments", why=why)
         outcome = await nxt(call)
+        if call.tool.whole or (call.view is not None and call.view.whole):
+            return outcome
         if call.method != "tools/call":
             return self._whole(outcome)
         return self._marked(outcome, call.tool.output_schema)

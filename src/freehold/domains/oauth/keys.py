@@ -106,7 +106,7 @@ class SigningKeys:
         return due
 
     async def renew_due(self) -> None:
-        """See for each purpose whether its key is due for its successor."""
+        """Make successors of the keys that are old enough for one."""
         for purpose in ("access", "service"):
             await self.renew(purpose, after=KEY_SECONDS)
 

@@ -1,10 +1,12 @@
 """When API keys were last used: noted in memory on the way, written down now and then. Nothing waits for it, and a crash loses a minute."""
 
+from contextlib import suppress
 from typing import Final
 
 from freehold.domains.oauth import store
 from freehold.kit.clock import Clock
 from freehold.kit.db import Database
+from freehold.kit.errors import Unavailable
 
 APART: Final = 60.0
 """Seconds between two writes for one key, over all replicas."""
@@ -34,3 +36,8 @@ class LastUsed:
         except BaseException:
             self._noted = noted | self._noted
             raise
+
+    async def close(self) -> None:
+        """Write down the rest, if that can be done."""
+        with suppress(Unavailable):
+            await self.write()

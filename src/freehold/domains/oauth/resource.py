@@ -5,7 +5,7 @@ What tokens say is `tokens.py`'s, what keys look like `apikeys.py`'s; here is wh
 import asyncio
 import hmac
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from hashlib import sha256
 from typing import Final, TypeVar
 
@@ -16,6 +16,7 @@ from freehold.core.refusals import Refusal
 from freehold.domains.oauth import store
 from freehold.domains.oauth.apikeys import PREFIX, public_id
 from freehold.domains.oauth.claims import KEY, SERVICE, Grant
+from freehold.domains.oauth.last_used import LastUsed
 from freehold.domains.oauth.networks import Networks, parsed, within
 from freehold.domains.oauth.standing import Tenants
 from freehold.domains.oauth.store import KeyRecord
@@ -60,12 +61,8 @@ class Resource:
         plans: Collection[str],
         clock: Clock,
         capacity: int = 50_000,
-        used: Callable[[str], None] | None = None,
     ) -> None:
-        """`plans` are the plan names a token's `rate_limit_tier` may choose; `capacity` bounds the credentials remembered.
-
-        `used` is told the id of every API key that is let in.
-        """
+        """`plans` are the plan names a token's `rate_limit_tier` may choose; `capacity` bounds the credentials remembered."""
         self._db = db
         self._tokens = tokens
         self._tenants = tenants
@@ -76,7 +73,8 @@ class Resource:
         self._refused: dict[bytes, float] = {}
         self._standings: dict[str, tuple[str, float]] = {}
         self._looking: dict[bytes, asyncio.Task[_Known | None]] = {}
-        self._used = used
+        self.last_used = LastUsed(db, clock=clock)
+        """Of every API key that is let in; to be written down by whoever tends to it."""
         self._generation = 0
 
     async def principal(self, bearer: str | None, api_key: str | None, address: str = "", proved: str = "") -> Principal:
@@ -115,8 +113,7 @@ class Resource:
         if known.networks and not within(address, known.networks):
             _log.warning("key used from elsewhere", extra={"code": "key_elsewhere", "tenant": known.principal.tenant, "key": known.key})
             raise Refusal("invalid_token")
-        if self._used is not None:
-            self._used(known.key)
+        self.last_used.note(known.key)
 
     async def _found_out(self, presented: str, digest: bytes) -> _Known:
         if not self._is_plausible(presented) or self._refused.get(digest, 0.0) > self._now():

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 
 _COLUMNS = (("service", sa.Text), ("networks", sa.Text), ("per_minute", sa.Integer), ("last_used_at", sa.Double))
 
