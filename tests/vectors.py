@@ -40,6 +40,13 @@ def published() -> list[Vector]:
     return [vector for folder in _folders() for name in FILES for vector in _read(folder / f"{name}.json")]
 
 
+def encrypted() -> list[str]:
+    """The JWE vectors, compact or as JSON; whatever is said of them, none is a signed token."""
+    groups = [group for folder in _folders() for group in json.loads((folder / "json_web_encryption_test.json").read_text())["testGroups"]]
+    found = [test["jwe"] for group in groups for test in group["tests"] if "jwe" in test]
+    return [one if isinstance(one, str) else json.dumps(one) for one in found]
+
+
 def _folders() -> Iterator[Path]:
     found = (above / "shared" / "corpora" / "wycheproof" for above in Path(__file__).parents)
     yield from [folder for folder in found if folder.is_dir()][:1]

@@ -11,7 +11,7 @@ from freehold.domains.oauth.tokens import AccessTokens, Trust
 from freehold.kit import jose
 from freehold.kit.jose import InvalidKey, InvalidToken, PublicKey
 from tests.clocks import HandClock
-from tests.vectors import Vector, own, published
+from tests.vectors import Vector, b64, encrypted, own, published
 
 pytestmark = pytest.mark.anyio
 
@@ -78,6 +78,14 @@ def test_there_are_vectors_of_every_class() -> None:
         assert valid["RS256"] >= 9
         assert valid["ES256"] >= 2
         assert REFUSED_THOUGH_VALID.keys() <= valid.keys()
+
+
+def test_no_encrypted_token_is_a_signed_one() -> None:
+    """Every published encrypted token, and one of five segments made here, is refused before its header is believed (JWT-08, JWT-15)."""
+    head = b64(json.dumps({"alg": "dir", "enc": "A128GCM", "zip": "DEF", "kid": "ES256"}).encode())
+    for token in [*encrypted(), f"{head}..{b64(b'i' * 12)}.{b64(b'c' * 16)}.{b64(b't' * 16)}"]:
+        with pytest.raises(InvalidToken):
+            jose.parse(token)
 
 
 @pytest.mark.parametrize("vector", [pytest.param(one, id=one.name) for one in own(CLAIMS)])
