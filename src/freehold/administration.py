@@ -1,9 +1,10 @@
 """Administrative acts: each done by its room, then recorded in the ledger as a deed. Used by the command line and the demo."""
 
 import getpass
+import logging
 import os
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from freehold.core.deed import Deed
 from freehold.core.refusals import Refusal
@@ -13,6 +14,8 @@ from freehold.domains.oauth.issuer import Issuer
 from freehold.domains.oauth.store import ApiKey
 from freehold.domains.tenancy.tenants import Tenant, Tenants
 from freehold.kit.clock import Clock
+
+_log: Final = logging.getLogger("freehold")
 
 
 class Recorder(Protocol):
@@ -77,12 +80,33 @@ class Administration:
         tools: Sequence[str] | None = None,
         expires_in: float | None = None,
         test: bool = False,
+        service: str | None = None,
+        networks: Sequence[str] | None = None,
+        per_minute: int | None = None,
     ) -> tuple[str, ApiKey]:
         """The secret, shown this once, and what is known of the key."""
         await self.tenant(tenant)
-        secret, key = await self._keys.create(tenant, name=name, scopes=scopes or (READ_SCOPE,), tools=tools, seconds=expires_in, test=test)
+        secret, key = await self._keys.create(
+            tenant,
+            name=name,
+            scopes=scopes or (READ_SCOPE,),
+            tools=tools,
+            seconds=expires_in,
+            test=test,
+            service=service,
+            networks=networks,
+            per_minute=per_minute,
+        )
         await self._record(tenant, "key.created", key.key_id)
         return secret, key
+
+    async def rotate_key(self, tenant: str, key: str, *, overlap: float) -> tuple[str, ApiKey]:
+        """The successor's secret, shown this once, and what is known of it; the key itself ends after `overlap` seconds."""
+        await self.tenant(tenant)
+        secret, successor = await self._keys.rotate(tenant, key, overlap=overlap)
+        await self._record(tenant, "key.rotated", key)
+        await self._record(tenant, "key.created", successor.key_id)
+        return secret, successor
 
     async def keys(self, tenant: str) -> Sequence[ApiKey]:
         """The tenant's keys, never their secrets."""
@@ -93,6 +117,13 @@ class Administration:
         """The key stops working on every replica within five seconds."""
         await self._keys.revoke(tenant, key)
         await self._record(tenant, "key.revoked", key)
+
+    async def end_leaked_key(self, presented: str) -> None:
+        """Somebody has found this where it should not be: end it, if it is a key."""
+        key = await self._keys.end(presented)
+        if key is not None:
+            _log.warning("key leaked", extra={"code": "key_leaked", "tenant": key.tenant_id, "key": key.key_id})
+            await self._record(key.tenant_id, "key.revoked", key.key_id, actor="leak-report")
 
     async def mint_token(
         self,
@@ -120,8 +151,8 @@ class Administration:
         await self._record(tenant, "token.minted", user)
         return token
 
-    async def _record(self, tenant: str, act: str, on: str) -> None:
-        await self._recorder.deed(Deed(tenant=tenant, act=act, on=on, actor=operator(), at=self._clock.now()))
+    async def _record(self, tenant: str, act: str, on: str, *, actor: str = "") -> None:
+        await self._recorder.deed(Deed(tenant=tenant, act=act, on=on, actor=actor or operator(), at=self._clock.now()))
 
 
 def operator() -> str:

@@ -24,6 +24,7 @@ from freehold.domains.ledger.book import Book
 from freehold.domains.ledger.writer import Ledger
 from freehold.domains.limits.step import Limits
 from freehold.domains.oauth.apikeys import ApiKeys
+from freehold.domains.oauth.expiring import Expiring
 from freehold.domains.oauth.issuer import Issuer
 from freehold.domains.oauth.keys import SigningKeys
 from freehold.domains.oauth.resource import Resource
@@ -60,12 +61,9 @@ from freehold.releases import DAY, Releases
 from freehold.roster import InProcessApi, Roster
 from freehold.settings import Settings
 from freehold.speaking import Speaking
-from freehold.tending import Chore, Tending
+from freehold.tending import HOUR, MINUTE, Chore, Tending, of_keys
 from freehold.web.asgi import Asgi
 from freehold.web.ops import explain
-
-_HOUR: Final = 3_600.0
-_MINUTE: Final = 60.0
 
 CORRIDOR: Final = ("observed", "limits", "guard", "answers", "resilience", "vault")
 """The steps of a call, outermost first."""
@@ -228,7 +226,7 @@ class Application:
             clock=self.clock,
             randomness=self._randomness,
             runner=self.ids.new(),
-            terms=Terms(ttl_ms=int((settings.task_seconds + _HOUR) * 1000), per_principal=settings.tasks_per_caller),
+            terms=Terms(ttl_ms=int((settings.task_seconds + HOUR) * 1000), per_principal=settings.tasks_per_caller),
         )
         self.administration = Administration(
             tenants=self.tenants,
@@ -242,8 +240,9 @@ class Application:
         known = self.administration.tenant
         self.curation = Curation(self.arranging, tenant=known, recorder=self.ledger, clock=self.clock, plans=tuple(plans))
         self.releases = Releases(self.roster, self.documents, tenant=known, usage=self.book, recorder=self.ledger, clock=self.clock)
-        self._tending = Tending([Chore("keys", self.signing_keys.renew_due, _HOUR), Chore("exports", self.exporting.room.sweep, _MINUTE)])
         self.authorizing = Authorizing(self, self._randomness)
+        chores = of_keys(self.signing_keys, self.resource.last_used, Expiring(self.db, self.state, clock=self.clock))
+        self._tending = Tending([*chores, Chore("exports", self.exporting.room.sweep, MINUTE)])
 
     def _doors(self, local: Principal | None, *, listens: bool) -> Doors:
         rooms = Rooms(
@@ -265,6 +264,7 @@ class Application:
             checks=self.checks,
             ready=lambda: self._ready,
             upstreams=self.upstreams.told,
+            end_leaked_key=self.administration.end_leaked_key,
         )
         return Doors(self.settings, rooms, local=local, listens=listens)
 
@@ -360,6 +360,7 @@ class Application:
         self.doors.close()
         await self._finish_calls(2.0)  # those that have just been told that nobody will answer
         await self._tending.close()
+        await self.resource.last_used.close()
         await self.changes.close()
         await self.arranging.close()
         await self.roster.close()

@@ -16,6 +16,7 @@ from freehold.domains.calls.run import Calls
 from freehold.domains.catalog.resolve import Catalog
 from freehold.domains.oauth.keys import SigningKeys
 from freehold.domains.oauth.metadata import metadata_url, protected_resource
+from freehold.domains.oauth.proofs import Proofs
 from freehold.domains.oauth.resource import Resource
 from freehold.domains.tasks.tasks import Tasks
 from freehold.kit.clock import Clock
@@ -38,6 +39,8 @@ from freehold.web.channels import Ways
 from freehold.web.conversation import Table
 from freehold.web.edges import Edges
 from freehold.web.identity import Anyone, Identity
+from freehold.web.leaks import PATH as LEAKS
+from freehold.web.leaks import LeaksDoor
 from freehold.web.mcp import McpDoor
 from freehold.web.methods import Methods
 from freehold.web.notices import Notices
@@ -76,6 +79,7 @@ class Rooms(Struct, frozen=True, kw_only=True):
     ready: Callable[[], bool]
     upstreams: Callable[[], Mapping[str, Mapping[str, object]]]
     """How other MCP servers are, by source name."""
+    end_leaked_key: Callable[[str], Awaitable[None]]
 
 
 class Doors:
@@ -91,8 +95,9 @@ class Doors:
                 "A server without credentials answers on this machine only. Set host to 127.0.0.1 and leave public_url out."
             )
         self.results = Results(name=settings.name, version=__version__, title=settings.title, instructions=settings.instructions)
+        proofs = Proofs(rooms.state, resource=settings.resource, clock=rooms.clock)
         self._identity = (
-            Identity(rooms.resource, resource=settings.resource, scopes=SCOPES)
+            Identity(rooms.resource, resource=settings.resource, scopes=SCOPES, proofs=proofs, hops=settings.proxy_hops)
             if local is None
             else Anyone(local, resource=settings.resource)
         )
@@ -207,6 +212,7 @@ class Doors:
             **self._api,
             **(rooms.authorizing.routes(self._edges) if self._asks_who else {}),
             "/mcp": mcp,
+            LEAKS: LeaksDoor(rooms.end_leaked_key, rooms.state, edges=self._edges, hops=settings.proxy_hops),
             "/.well-known/oauth-protected-resource": well_known.protected_resource,
             "/.well-known/oauth-protected-resource/mcp": well_known.protected_resource,
             "/.well-known/jwks.json": well_known.jwks,

@@ -2,18 +2,28 @@
 
 from freehold.domains.catalog.budget import Shortlist
 from freehold.domains.exports.model import Terms
-from freehold.domains.oauth.jwks import TrustedIssuer
+from freehold.domains.oauth.jwks import Introspection, TrustedIssuer
 from freehold.domains.sources.specs import GraphQlSpec, OpenApiSpec
 from freehold.domains.sources.upstream.upstreams import UpstreamSpec
+from freehold.granting import IntrospectionSettings, IssuerSettings
 from freehold.roster import NamedSource, PythonSpec
-from freehold.settings import IssuerSettings, Settings, SourceSettings
+from freehold.settings import Settings, SourceSettings
 
 
 def trusted(one: IssuerSettings) -> TrustedIssuer:
     """An issuer."""
     return TrustedIssuer(
-        issuer=one.issuer, jwks_uri=one.jwks_url, claims=one.claims, algorithms=frozenset(one.algorithms), typ=one.token_type
+        issuer=one.issuer,
+        jwks_uri=one.jwks_url,
+        claims=one.claims,
+        algorithms=frozenset(one.algorithms),
+        typ=one.token_type,
+        introspection=None if one.introspection is None else _introspection(one.introspection),
     )
+
+
+def _introspection(one: IntrospectionSettings) -> Introspection:
+    return Introspection(url=one.url, client_id=one.client_id, client_secret=one.client_secret.get_secret_value())
 
 
 def shortlist(settings: Settings) -> Shortlist | None:

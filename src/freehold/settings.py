@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from freehold.granting import SHIPPED_SCOPES, ClientSettings, ScopeSettings
+from freehold.granting import SHIPPED_SCOPES, ClientSettings, IssuerSettings, ScopeSettings
 from freehold.kit.errors import Misconfigured
 
 PREFIX: Final = "FREEHOLD_"
@@ -76,21 +76,6 @@ class SourceSettings(_Frozen):
     """Whether those operations are all its tools, and the schema's own fields none."""
     max_nodes: Annotated[int, Field(ge=1)] = 10_000
     """Nodes one GraphQL call may come to (page sizes multiplied); a call that could be more is refused before it is sent."""
-
-
-class IssuerSettings(_Frozen):
-    """An external authorization server whose access tokens are accepted."""
-
-    issuer: str
-    """Its issuer identifier, byte for byte as in the tokens' `iss`."""
-    jwks_url: str | None = None
-    """Where its keys are; without it, found through its metadata."""
-    algorithms: tuple[Literal["ES256", "EdDSA", "RS256"], ...] = ("ES256", "EdDSA", "RS256")
-    """Signature algorithms accepted from it."""
-    token_type: Literal["at+jwt", "JWT"] = "at+jwt"  # noqa: S105  a media type
-    """The `typ` of its access tokens; with `JWT` only the audience tells them from its ID tokens."""
-    claims: dict[str, str] = {}
-    """The claim as its tokens name it -> our name, e.g. `org_id = "tenant_id"`."""
 
 
 SHIPPED_PLANS: Final = {
@@ -323,6 +308,9 @@ def unsafe(settings: Settings) -> list[str]:
     for name, issuer in settings.issuers.items():
         if urlsplit(issuer.issuer).scheme != "https" and urlsplit(issuer.issuer).hostname not in LOOPBACK:
             said.append(f"issuers.{name}.issuer must be an https address. Tokens from a plain http issuer can be forged on the way.")
+        asked = urlsplit(issuer.introspection.url) if issuer.introspection is not None else None
+        if asked is not None and asked.scheme != "https" and asked.hostname not in LOOPBACK:
+            said.append(f"issuers.{name}.introspection.url must be an https address. Tokens and your secret would travel in the clear.")
     api_token = settings.api_token.get_secret_value()
     if api_token and (len(api_token) < _SHORTEST_API_TOKEN or not api_token.isascii() or not api_token.isprintable() or " " in api_token):
         said.append("api_token must be at least 32 printable ASCII characters without spaces. Make one with `openssl rand -hex 32`.")

@@ -5,9 +5,16 @@ Part of the roof; what a chore does is the part's that it is of."""
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
 from msgspec import Struct
 
+from freehold.domains.oauth.expiring import Expiring
+from freehold.domains.oauth.keys import SigningKeys
+from freehold.domains.oauth.last_used import LastUsed
+
+HOUR: Final = 3_600.0
+MINUTE: Final = 60.0
 _log = logging.getLogger("freehold")
 
 
@@ -39,6 +46,11 @@ class Tending:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def of_keys(signing: SigningKeys, used: LastUsed, expiring: Expiring) -> tuple[Chore, ...]:
+    """What there is to do about keys of either kind."""
+    return Chore("keys", signing.renew_due, HOUR), Chore("last_used", used.write, MINUTE), Chore("expiring", expiring.warn, HOUR)
 
 
 async def _again_and_again(chore: Chore) -> None:

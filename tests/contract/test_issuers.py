@@ -1,11 +1,8 @@
 """External issuers: which tokens of theirs count, and how their keys are found, over real HTTP on loopback."""
 
 import asyncio
+import itertools
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
 from msgspec import UNSET
@@ -14,11 +11,12 @@ from freehold.domains.oauth.jwks import TrustedIssuer
 from freehold.domains.oauth.tokens import AccessTokens, external
 from freehold.kit.db import Database
 from freehold.kit.errors import Misconfigured
-from freehold.kit.jose import PrivateKey, new_private_key, parse, sign
+from freehold.kit.jose import new_private_key, parse, sign
 from freehold.kit.outbound import GuardedClient
 from tests.clocks import HandClock
-from tests.hostile import Line, Upstream, upstream, whole
-from tests.identities import ISSUER, RESOURCE, House, build, refusal
+from tests.hostile import Line, upstream, whole
+from tests.identities import ISSUER, RESOURCE, build, refusal
+from tests.issuers import NAMES, idp, trusting
 
 pytestmark = pytest.mark.anyio
 
@@ -27,60 +25,6 @@ pytestmark = pytest.mark.anyio
 def clock() -> HandClock:
     """A clock turned by hand."""
     return HandClock()
-
-
-@dataclass
-class Idp:
-    """An external issuer on loopback: what its paths answer, and its key."""
-
-    origin: str
-    key: PrivateKey
-    pages: dict[str, bytes]
-    up: Upstream
-
-    def keys(self, *more: object) -> bytes:
-        """A JWKS with its key and others."""
-        return json.dumps({"keys": [dict(self.key.public.document), *more]}).encode()
-
-    def sign(self, clock: HandClock, key: PrivateKey | None = None, typ: str = "at+jwt", **changes: Any) -> str:
-        """One of its access tokens, with its own claim names."""
-        claims = {"iss": self.origin, "aud": [RESOURCE, "https://userinfo.example"], "sub": "u", "org": "acme", "azp": "chat", "jti": "j"}
-        claims |= {"scp": ["mcp:read"], "iat": clock.now(), "exp": clock.now() + 300} | changes
-        return sign({name: value for name, value in claims.items() if value is not UNSET}, key or self.key, typ)
-
-    def fetches(self, path: str) -> int:
-        """How often a path was asked for."""
-        return sum(request.startswith(f"GET {path} ".encode()) for request in self.up.requests)
-
-
-@asynccontextmanager
-async def idp(pages: dict[str, bytes] | None = None) -> AsyncIterator[Idp]:
-    """Run one that answers 404 but for its pages."""
-    served: dict[str, bytes] = {} if pages is None else pages
-
-    async def script(line: Line) -> None:
-        while request := await line.request():
-            page = served.get(request.split(b" ")[1].decode())
-            await line.write(whole(page) if page is not None else whole(b"no", status=b"404 Not Found"))
-
-    async with upstream(script) as up:
-        made = Idp(up.origin, new_private_key(), served, up)
-        served.setdefault("/jwks", made.keys())
-        yield made
-
-
-NAMES = {"org": "tenant_id", "azp": "client_id", "scp": "scope"}
-
-
-@asynccontextmanager
-async def trusting(db: Database, clock: HandClock, *issuers: TrustedIssuer) -> AsyncIterator[House]:
-    """A replica with tenant acme that trusts these issuers and may reach loopback."""
-    outbound = GuardedClient(["127.0.0.1"])
-    house = build(db, clock, *issuers, outbound=outbound)
-    if await house.tenants.find("acme") is None:
-        await house.tenants.create("acme", "Acme", "free")
-    yield house
-    await outbound.close()
 
 
 async def test_an_external_issuer_is_believed_within_its_claim_map(db: Database, clock: HandClock) -> None:
@@ -138,6 +82,32 @@ async def test_an_unknown_kid_costs_one_fetch_a_minute(db: Database, clock: Hand
         clock.advance(300)
         assert await refusal(house, them.sign(clock)) == "invalid_token"
         assert them.fetches("/jwks") == 3
+
+
+async def test_two_hundred_unknown_keys_at_once_are_one_fetch(db: Database, clock: HandClock) -> None:
+    """However many keys a crowd makes up, the issuer is asked once an interval, from cold, when warm and while it is away (JWT-14)."""
+    async with idp() as them, trusting(db, clock, TrustedIssuer(issuer=them.origin, jwks_uri=f"{them.origin}/jwks", claims=NAMES)) as house:
+        crowd = [them.sign(clock, new_private_key()) for _ in range(200)]
+        for fetches in (1, 2):
+            assert set(await asyncio.gather(*(refusal(house, token) for token in crowd))) == {"invalid_token"}
+            assert set(await asyncio.gather(*(refusal(house, token) for token in crowd))) == {"invalid_token"}
+            assert them.fetches("/jwks") == fetches
+            house.hear()
+            clock.advance(60)
+        del them.pages["/jwks"]
+        assert set(await asyncio.gather(*(refusal(house, token) for token in crowd))) == {"invalid_token"}
+        assert them.fetches("/jwks") == 3
+        assert await refusal(house, them.sign(clock)) == ""
+
+
+async def test_an_address_in_a_token_is_never_asked(db: Database, clock: HandClock) -> None:
+    """`jku` and `x5u` that lead to a listener refuse the token, whichever key signed it, and nobody asks it (JWT-03, JWT-04)."""
+    async with idp() as them, idp() as canary:
+        async with trusting(db, clock, TrustedIssuer(issuer=them.origin, jwks_uri=f"{them.origin}/jwks", claims=NAMES)) as house:
+            for key, name in itertools.product((them.key, canary.key), ("jku", "x5u")):
+                assert await refusal(house, them.sign(clock, key, head={name: f"{canary.origin}/jwks"})) == "invalid_token"
+            assert await refusal(house, them.sign(clock)) == ""
+        assert canary.up.requests == []
 
 
 async def test_an_unreachable_issuer_is_no_reason_to_believe_anyone(db: Database, clock: HandClock) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from freehold.core.refusals import REFUSALS
-from freehold.granting import ClientSettings, ScopeSettings
-from freehold.settings import IssuerSettings, PlanSettings, Settings, SourceSettings
+from freehold.granting import ClientSettings, IntrospectionSettings, IssuerSettings, ScopeSettings
+from freehold.settings import PlanSettings, Settings, SourceSettings
 from freehold.web.problems import LOOKS
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -33,6 +33,7 @@ def settings_page() -> str:
         ("[issuers.NAME]", IssuerSettings),
         ("[scopes.NAME]", ScopeSettings),
         ("[clients.NAME]", ClientSettings),
+        ("[issuers.NAME.introspection]", IntrospectionSettings),
     )
     for title, model in tables:
         parts.append(f"\n## `{title}`\n\n{model.__doc__}\n\n{_table(model)}")

@@ -40,6 +40,7 @@ def test_every_refusal_has_a_look_or_belongs_to_the_command_line() -> None:
     """The wire's table names only codes there are; what it leaves out is raised for operators' commands only."""
     assert set(LOOKS) <= set(REFUSALS)
     operators = {"tenant_unknown", "tenant_exists", "tenant_id_invalid", "key_unknown", "plan_unknown", "scope_invalid"}
+    operators |= {"key_ended", "network_invalid", "service_invalid"}
     assert set(REFUSALS) - set(LOOKS) == operators | {
         "document_invalid",
         "source_unknown",

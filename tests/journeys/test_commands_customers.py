@@ -120,6 +120,31 @@ async def test_a_keys_secret_is_shown_once(here: Place) -> None:
     assert await listed(here, "key", "list", "--tenant", "globex") == []
 
 
+async def test_a_key_is_bound_listed_and_rotated(here: Place) -> None:
+    """What a key is bound to is listed and passed on to its successor; the old one is shown to end, and its secret is not shown again."""
+    bounds = ["--service", "billing", "--network", "192.0.2.0/24", "--network", "2001:db8::/32", "--per-minute", "60"]
+    made = await listed(here, "key", "create", "--tenant", "acme", "--name", "ci", "--expires", "90d", *bounds)
+    assert (made["service"], made["networks"], made["per_minute"]) == ("billing", ["192.0.2.0/24", "2001:db8::/32"], 60)
+    assert (made["state"], made["last_used"]) == ("active", None)
+    rotated = await here.run("key", "rotate", made["key"], "--tenant", "acme", "--overlap", "36h", "--json")
+    successor = json.loads(rotated.out)
+    assert successor.pop("secret") not in (made["secret"], "")
+    old, new = await listed(here, "key", "list", "--tenant", "acme")
+    assert new == successor
+    assert {name for name in made if name != "secret" and made[name] != new[name]} <= {"key", "created", "expires"}
+    assert (old["key"], old["state"], new["state"]) == (made["key"], "ends in 35 hours", "active")
+    shown = await here.run("key", "rotate", new["key"], "--tenant", "acme")
+    assert SECRET.search(shown.out)
+    assert "cannot be shown again" in shown.err
+    refused(await here.run("key", "rotate", made["key"], "--tenant", "globex"), f"Tenant globex has no key {made['key']}.")
+    await here.done("key", "revoke", made["key"], "--tenant", "acme")
+    refused(await here.run("key", "rotate", made["key"], "--tenant", "acme"), f"Key {made['key']} of tenant acme has ended.")
+    create = ["key", "create", "--tenant", "acme"]
+    refused(await here.run(*create, "--network", "192.0.2.1/24"), "'192.0.2.1/24' is not a network.")
+    refused(await here.run(*create, "--service", "Billing"), "'Billing' cannot be a service account.")
+    assert len(await listed(here, "key", "list", "--tenant", "acme")) == 3
+
+
 async def test_a_key_lives_as_long_as_was_said_and_ends_when_revoked(here: Place) -> None:
     """`--expires 90d` is ninety days, `--tool` bounds what it may call, and a revoked key is listed with the time."""
     made = await listed(here, "key", "create", "--tenant", "acme", "--expires", "90d", "--tool", "get_order", "--tool", "other")

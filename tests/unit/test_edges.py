@@ -73,8 +73,11 @@ def test_a_header_that_counts_is_there_once_or_the_request_is_refused(raw: list[
     assert (REPEATED in found) == bool(routing)
     assert found.pop(REPEATED, b"mcp-name") in {*routing, b"mcp-name"}
     assert not {b"cookie", b"x-tenant-id"} & set(found)
+    hops = found.pop(b"x-forwarded-for", None)
+    assert hops == (b",".join(value for name, value in raw if name == b"x-forwarded-for") if hops is not None else None)
     assert all((name, value) in raw for name, value in found.items())
-    assert {name for name, _ in raw} - {b"cookie", b"x-tenant-id"} == set(found)
+    assert {name for name, _ in raw} - {b"cookie", b"x-tenant-id", b"x-forwarded-for"} == set(found)
+    assert (hops is not None) == (b"x-forwarded-for" in {name for name, _ in raw})
 
 
 # host and origin

@@ -16,6 +16,7 @@ def test_the_document_says_what_rfc_9728_and_mcp_ask_for() -> None:
         "authorization_servers": ["https://login.example"],
         "scopes_supported": ["mcp:read", "mcp:write"],
         "bearer_methods_supported": ["header"],
+        "dpop_signing_alg_values_supported": ["ES256", "EdDSA", "RS256"],
     }
     named = protected_resource(RESOURCE, issuers=["https://a"], scopes=[], name="Trackline", documentation="https://docs.example")
     assert (named.resource_name, named.resource_documentation) == ("Trackline", "https://docs.example")

@@ -73,6 +73,7 @@ REFUSED = {
     "[sources.a]\ngraphql = 'x'\nresources = {get_a = 'a://a'}": "there is none. Remove it",
     "[sources.A_B]\nopenapi = 'x'": "sources",
     "[issuers.a]\nissuer = 'http://issuer.example.com'": "https address",
+    "[issuers.a]\nissuer = 'https://a'\nintrospection={url='http://a/i', client_id='a', client_secret='b'}": "your secret would",
     "= 1": "cannot be read",
 }
 

@@ -70,7 +70,6 @@ def listen(application: Application) -> int:
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,
         timeout_graceful_shutdown=math.ceil(settings.drain_seconds),
         timeout_keep_alive=75,
         backlog=_BACKLOG,
@@ -89,6 +88,7 @@ def connections(settings: "Settings") -> dict[str, Any]:
     return {
         "http": BoundedHeads,
         "ws": upgraded,
+        "proxy_headers": False,  # who calls is said by as many proxies as the settings name, not by whoever comes from this machine
         "ws_max_size": settings.body_cap,
         "ws_per_message_deflate": False,  # its windows would cost more memory than all else about a connection
     }

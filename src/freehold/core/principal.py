@@ -22,5 +22,7 @@ class Principal(Struct, frozen=True, kw_only=True):
     plan: str
     expires_at: float
     """Unix seconds; nothing may be begun in this principal's name after it."""
+    per_minute: int | None = None
+    """Calls a minute this credential itself may make, beside what the plan allows; None leaves it to the plan."""
     test: bool = False
     """True for `mcp_test_` keys: the same corridor; the ledger names the key."""

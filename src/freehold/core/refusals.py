@@ -29,6 +29,7 @@ REFUSALS: Final[dict[str, Wording]] = {
     # who is calling
     "unauthenticated": Wording("This server needs a credential.", "Send Authorization: Bearer with an access token or API key."),
     "invalid_token": Wording("The credential is not valid.", "Get a new access token, or ask the tenant's admin for a new API key."),
+    "invalid_proof": Wording("The DPoP proof is not valid for this request.", "Make a new one for this request and token (RFC 9449)."),
     "insufficient_scope": Wording(
         "The credential does not carry the scopes this tool needs: {scopes}.", "Ask for those scopes and try again."
     ),
@@ -67,6 +68,7 @@ REFUSALS: Final[dict[str, Wording]] = {
     "exports_unavailable": Wording("Exports cannot be kept or read right now.", "Try again in a few seconds."),
     "too_many_streams": Wording("This caller has as many open streams as it may.", "Close one and try again."),
     "too_many_requests": Wording("This connection has {limit} requests open, as many as it may.", "Wait for an answer, then ask again."),
+    "too_many_reports": Wording("There are too many reports at once.", "Wait {retry_after} seconds and report again."),
     "too_many_connections": Wording("This caller has as many open connections as it may.", "Close one and try again."),
     "subprotocol_missing": Wording("A WebSocket here carries MCP and nothing else.", "Offer the subprotocol: Sec-WebSocket-Protocol: mcp."),
     "resource_failed": Wording("The resource could not be read: {why}.", "Correct the URI, or try again later."),
@@ -83,6 +85,7 @@ REFUSALS: Final[dict[str, Wording]] = {
         "Ask the operator to look at the change and approve it.",
     ),
     "rate_limited": Wording("Too many calls: this plan allows {per_second} a second.", "Wait {retry_after} seconds and call again."),
+    "key_rate_limited": Wording("Too many calls: this key may make {per_minute} a minute.", "Wait {retry_after} seconds and call again."),
     "quota_exhausted": Wording(
         "The daily quota of the {plan} plan is used up: {used} of {limit} calls.",
         "It resets at {resets_at}; the tenant's admin can move to a larger plan.",
@@ -125,6 +128,9 @@ REFUSALS: Final[dict[str, Wording]] = {
     "role_invalid": Wording("{role!r} cannot be a role.", "Use 1 to 64 of letters, digits and ._:-."),
     "password_unfit": Wording("This cannot be a password: {why}.", "Choose one of 12 to 256 characters."),
     "key_unknown": Wording("Tenant {tenant} has no key {key}.", "See `freehold key list --tenant {tenant}`."),
+    "key_ended": Wording("Key {key} of tenant {tenant} has ended.", "Make a new one with `freehold key create --tenant {tenant}`."),
+    "network_invalid": Wording("{network!r} is not a network.", "Write an address or a CIDR block without host bits, like 192.0.2.0/24."),
+    "service_invalid": Wording("{service!r} cannot be a service account.", "Use 1 to 63 of a-z 0-9 . _ -, not beginning with . _ -."),
     "plan_unknown": Wording("There is no plan {plan}.", "Use one of: {plans}."),
     "scope_invalid": Wording("{scope!r} cannot be a scope.", "Use printable ASCII without spaces, quotes or backslashes."),
     "document_invalid": Wording("This is not a document Freehold can import: {why}.", "{mend}"),

@@ -25,6 +25,7 @@ LEEWAY: Final = 30.0
 ALGORITHMS: Final = frozenset({"ES256", "EdDSA", "Ed25519", "RS256"})
 _MODELS: Final[dict[str, jwa.JWSAlgModel]] = {model.name: model for model in jwa.JWS_ALGORITHMS if model.name in ALGORITHMS}
 _SEGMENTS: Final = 3
+_OWN: Final = "own"
 _RSA_BITS: Final = range(2048, 8193)
 _RSA_EXPONENT: Final = 65537
 _ROCA_PRIMES: Final = (3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157)
@@ -99,15 +100,18 @@ class Compact:
         return _object(self.payload)
 
 
-def parse(token: str) -> Compact:
-    """Take a compact JWS apart: at most 8 kB, three canonical base64url segments, a plain header. Raises `InvalidToken`."""
+def parse(token: str, *, proving: bool = False) -> Compact:
+    """Take a compact JWS apart: at most 8 kB, three canonical base64url segments, a plain header. Raises `InvalidToken`.
+
+    A token that is `proving` brings the key it is signed with in its header; it shows who holds that key and nothing else.
+    """
     segments = token.split(".") if len(token) <= MAX_TOKEN_BYTES else []
     if len(segments) != _SEGMENTS:
         raise InvalidToken("shape")
     header, payload, signature = (_decoded(segment) for segment in segments)
     signed = token[: token.rindex(".")].encode("ascii")
     compact = Compact(_object(header), payload, signed, signature)
-    if not _POINTERS.isdisjoint(compact.header):
+    if not (_POINTERS - {"jwk"} if proving else _POINTERS).isdisjoint(compact.header):
         raise InvalidToken("header")
     return compact
 
@@ -122,8 +126,24 @@ def verify(token: str | Compact, keys: Mapping[str, PublicKey], *, typ: str, now
     if compact.header.get("typ") != typ:
         raise InvalidToken("typ")
     claims = compact.claims()
-    _check_times(claims, now, leeway)
+    check_times(claims, now, leeway)
     return claims
+
+
+def proved(token: str, *, typ: str) -> tuple[Claims, str]:
+    """The claims of a token signed with the key in its own header, and that key's thumbprint (RFC 7638).
+
+    Raises `InvalidToken` or `InvalidKey`. Nothing of it may be believed but that whoever made it holds the key.
+    """
+    compact = parse(token, proving=True)
+    document = compact.header.get("jwk")
+    if not isinstance(document, dict) or compact.header.get("typ") != typ:
+        raise InvalidToken("header")
+    key = public_key({**cast("dict[str, object]", document), "kid": _OWN})
+    if compact.header.get("alg") != key.algorithm:
+        raise InvalidToken("algorithm")
+    _check_signature(compact, key)
+    return compact.claims(), key.key.thumbprint()
 
 
 def sign(claims: Mapping[str, object], key: PrivateKey, typ: str) -> str:
@@ -247,7 +267,8 @@ def _check_signature(compact: Compact, key: PublicKey) -> None:
         raise InvalidToken("signature")
 
 
-def _check_times(claims: Claims, now: float, leeway: float) -> None:
+def check_times(claims: Claims, now: float, leeway: float = LEEWAY) -> None:
+    """Return when `exp` is there and ahead and `nbf` and `iat`, where they are, lie behind; else raise `InvalidToken`."""
     expires, begins, issued = (_moment(claims, name) for name in ("exp", "nbf", "iat"))
     if expires is None:
         raise InvalidToken("exp")

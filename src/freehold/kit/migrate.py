@@ -14,7 +14,7 @@ from freehold.kit.errors import Misconfigured
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006")
+REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 """Every revision this code knows, oldest first."""
 HEAD: Final = REVISIONS[-1]
 

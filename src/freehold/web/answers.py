@@ -23,7 +23,7 @@ _WHY: Final = 300
 """Characters of a source's own words that go into a sentence of ours."""
 _JSON: Final = (b"content-type", b"application/json")
 _NO_STORE: Final = (b"cache-control", b"no-store")
-_CHALLENGED: Final = frozenset({"unauthenticated", "invalid_token", "insufficient_scope"})
+_CHALLENGED: Final = frozenset({"unauthenticated", "invalid_token", "invalid_proof", "insufficient_scope"})
 _LEGACY_CODES: Final = {"unknown_resource": -32002, "missing_capability": -32600}
 """Where the 2025 revisions have another code (2025-11-25, server/resources)."""
 _PLAIN: Final = frozenset({"session_unknown", "too_many_streams"})

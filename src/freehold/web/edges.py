@@ -1,7 +1,7 @@
 """What every request passes before anyone looks at it: headers gathered once, host, origin, body cap, request id."""
 
 import re
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from typing import Any, Final
 
 from freehold.core.refusals import Refusal
@@ -17,6 +17,7 @@ _WANTED: Final = frozenset(
         b"origin",
         b"authorization",
         b"x-api-key",
+        b"dpop",
         b"content-type",
         b"content-length",
         b"content-encoding",
@@ -30,8 +31,15 @@ _WANTED: Final = frozenset(
         b"x-forwarded-for",
     }
 )
+_FORWARDED: Final = b"x-forwarded-for"
 _MAY_REPEAT: Final = frozenset({b"accept", b"forwarded", b"x-forwarded-for"})
 REPEATED: Final = b""
+PEER: Final = b":peer"
+"""Under this name, which no header can have, stands the address of who opened the connection."""
+METHOD: Final = b":method"
+"""Likewise the method of the request."""
+PROVED: Final = b":proved"
+"""Likewise, once it was looked at, whose proof of possession came with these headers."""
 _LENGTH_DIGITS: Final = 18
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 _JSON: Final = frozenset({b"application/json", b"application/json; charset=utf-8", b"application/json;charset=utf-8"})
@@ -41,10 +49,19 @@ class Disconnected(Exception):
     """The client went away before its request was whole."""
 
 
+def headers_of(scope: Scope) -> Headers:
+    """The headers of a request, its method and who opened the connection."""
+    method = str(scope.get("method", "GET")).encode()  # a WebSocket begins as a GET
+    client: Sequence[object] | None = scope.get("client")
+    return {**gather(scope["headers"]), METHOD: method, **({PEER: str(client[0]).encode()} if client else {})}
+
+
 def gather(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
-    """The headers this server reads, lower-cased names. One that may not repeat but does is refused:
-    two readers of the same request must not see different values. For a routing header that is said under `REPEATED`,
-    since the refusal of it must carry the id of the message."""
+    """The headers this server reads, lower-cased names.
+
+    One that may not repeat but does is refused: two readers of the same request must not see different values. For a routing header
+    that is said under `REPEATED`, since the refusal of it must carry the id of the message.
+    """
     found: Headers = {}
     for name, value in raw:
         if name in _WANTED:
@@ -52,8 +69,20 @@ def gather(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
                 if not name.startswith(b"mcp-"):
                     raise Refusal("invalid_request", why=f"header {name.decode()} is given twice")
                 found[REPEATED] = name
-            found[name] = value
+            found[name] = b"%b,%b" % (found[name], value) if name == _FORWARDED and name in found else value
     return found
+
+
+def caller(headers: Headers, hops: int) -> str:
+    """The caller's address: the peer's, or with `hops` proxies of ours in front what the outermost of them says; empty when unknown.
+
+    What a caller writes into X-Forwarded-For stands before that, and counts for nothing.
+    """
+    named = headers.get(PEER, b"")
+    if hops:
+        forwarded = headers.get(_FORWARDED, b"").split(b",")
+        named = forwarded[-hops].strip() if len(forwarded) >= hops else b""
+    return named.decode("latin-1")
 
 
 class Edges:

@@ -15,7 +15,7 @@ from freehold.protocol import handshake, revisions, wire
 from freehold.protocol.session import Session
 from freehold.web import cors
 from freehold.web.answers import challenge_headers, fault_answer, refusal_answer, send
-from freehold.web.edges import REPEATED, Disconnected, Edges, Headers, Receive, Scope, Send, gather, request_id
+from freehold.web.edges import REPEATED, Disconnected, Edges, Headers, Receive, Scope, Send, headers_of, request_id
 from freehold.web.identity import Identity
 from freehold.web.methods import LASTING, Methods
 from freehold.web.parked import Parked
@@ -109,7 +109,7 @@ class McpDoor:
 
     async def _answer(self, scope: Scope, receive: Receive, turn: Turn, stream: EventStream) -> Answer | None:
         """Status, body and headers; None when the stream was the whole answer."""
-        turn.headers, turn.raw = headers, _ = gather(scope["headers"]), scope["headers"]
+        turn.headers, turn.raw = headers, _ = headers_of(scope), scope["headers"]
         if name := request_id(headers):
             turn.name = name
             stream.extra = ((b"x-request-id", name.encode()),)

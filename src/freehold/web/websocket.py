@@ -12,7 +12,7 @@ from freehold.core.principal import Principal
 from freehold.core.refusals import Refusal
 from freehold.web.answers import challenge_headers, refusal_answer
 from freehold.web.conversation import Conversation, Table
-from freehold.web.edges import Edges, Headers, Receive, Scope, Send, gather
+from freehold.web.edges import Edges, Headers, Receive, Scope, Send, headers_of
 from freehold.web.identity import Identity
 
 _log = logging.getLogger("freehold.web")
@@ -64,7 +64,7 @@ class WebSocketDoor:
         """Serve one connection to its end."""
         await receive()  # the handshake has come whole
         try:
-            headers = gather(scope["headers"])
+            headers = headers_of(scope)
             principal = await self._admitted(headers, scope.get("subprotocols", ()))
         except Refusal as refusal:
             return await self._refused(scope, send_, refusal)

@@ -6,11 +6,13 @@ from typing import Final
 from msgspec import Struct
 
 from freehold.core.plan import Plan
+from freehold.core.principal import Principal
 from freehold.kit.errors import Misconfigured
 from freehold.kit.state import Bucket, Window
 
 DAY: Final = 86_400
 
+_OWN: Final = ":own:"
 GRACE: Final = 300
 """Seconds a state keeps a window beyond its end, so that a replica whose clock is behind still counts on it."""
 
@@ -33,6 +35,18 @@ def allowance(tenant: str, plan: Plan, now: float) -> Allowance:
     day = datetime.fromtimestamp(starts_at, UTC).date().isoformat()
     windows = () if plan.calls_per_day is None else (Window(f"{{{tenant}}}:calls:{day}", plan.calls_per_day, ends_at),)
     return Allowance(plan, buckets, windows, ends_at)
+
+
+def own_rate(principal: Principal) -> Bucket | None:
+    """What the credential itself may spend, so many a minute and at once; None when it is not limited itself."""
+    if principal.per_minute is None:
+        return None
+    return Bucket(f"{{{principal.tenant}}}{_OWN}{principal.credential}", principal.per_minute / 60, principal.per_minute)
+
+
+def is_own(bucket: Bucket) -> bool:
+    """Whether the bucket is a credential's own, not its plan's."""
+    return _OWN in bucket.key
 
 
 def minute(at: float) -> str:

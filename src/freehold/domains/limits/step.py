@@ -14,7 +14,7 @@ from freehold.core.call import Call, Next, Outcome
 from freehold.core.plan import Plan
 from freehold.core.principal import Principal
 from freehold.core.refusals import Refusal
-from freehold.domains.limits.quota import DAY, Allowance, allowance, checked, minute
+from freehold.domains.limits.quota import DAY, Allowance, allowance, checked, is_own, minute, own_rate
 from freehold.kit.clock import Clock
 from freehold.kit.errors import Unavailable
 from freehold.kit.state import State, Verdict, Window
@@ -75,6 +75,11 @@ class Limits:
             await self._reserve(principal.tenant, allowed, ())
 
     def _allowance(self, principal: Principal) -> Allowance:
+        allowed = self._of_plan(principal)
+        own = own_rate(principal)
+        return allowed if own is None else replace(allowed, buckets=(*allowed.buckets, own))
+
+    def _of_plan(self, principal: Principal) -> Allowance:
         key = (principal.tenant, principal.plan)
         known = self._today.get(key)
         if known is not None and self._now() < known.ends_at:
@@ -147,5 +152,8 @@ class Limits:
                     limit=window.limit,
                     resets_at=minute(window.resets_at),
                 )
-        milliseconds = math.ceil(verdict.retry_after * 1000)
-        return Refusal("rate_limited", retry_after=milliseconds / 1000, per_second=f"{allowed.plan.per_second:g}")
+        wait = math.ceil(verdict.retry_after * 1000) / 1000
+        for bucket in allowed.buckets:
+            if bucket.key == verdict.refused_by and is_own(bucket):
+                return Refusal("key_rate_limited", retry_after=wait, per_minute=bucket.burst)
+        return Refusal("rate_limited", retry_after=wait, per_second=f"{allowed.plan.per_second:g}")

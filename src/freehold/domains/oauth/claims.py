@@ -13,9 +13,13 @@ READ_SCOPE: Final = "mcp:read"
 MAX_TEXT: Final = 255
 MAX_TENANT: Final = 63
 MAX_NAMES: Final = 1024
+KEY: Final = "key:"
+SERVICE: Final = "service:"
+"""How the subjects of keys and service accounts begin; no other issuer's may."""
 LONGEST_ACCEPTED: Final = 366 * 86_400.0
 """Seconds between `iat` and `exp` at most, whoever issued the token: so long revocations are kept."""
 
+_THUMBPRINT: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _SCOPE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,128}")
 
 
@@ -36,9 +40,12 @@ class Grant(Struct, frozen=True, kw_only=True):
     expires_at: float
     revocable: tuple[tuple[str, str], ...]
     """(kind, value) of every revocation that would end it, beside the tenant's."""
+    per_minute: int | None = None
     test: bool = False
     family: tuple[str, int] | None = None
     """The grant it came of and how often that had been refreshed; None where there was no refresh yet."""
+    bound_to: str = ""
+    """Thumbprint of the key whose holder alone may use it; empty: whoever has it."""
 
 
 def check_scopes(scopes: Collection[str]) -> frozenset[str]:
@@ -63,7 +70,8 @@ def renamed(claims: Claims, names: Mapping[str, str]) -> Claims:
 def grant(claims: Claims) -> Grant:
     """Read an access token's claims (RFC 9068 section 2.2 and ours), or raise `InvalidToken` for a missing or ill-typed one.
 
-    An absent `allowed_tools` leaves it to the scopes, an empty one allows nothing, null is invalid.
+    An absent `allowed_tools` leaves it to the scopes, an empty one allows nothing, null is invalid. A token that is bound otherwise
+    than to a key by its thumbprint (`cnf`, RFC 7800) is invalid: we could not see the proof.
     """
     jti, family = _text(claims, "jti"), _optional(claims, "grant_id")
     issued, expires = _number(claims, "iat"), _number(claims, "exp")
@@ -83,6 +91,7 @@ def grant(claims: Claims) -> Grant:
         expires_at=expires + LEEWAY,
         revocable=(("jti", jti), *((("grant", family),) if family else ())),
         family=(family, int(_number(claims, "grant_generation"))) if family and "grant_generation" in claims else None,
+        bound_to=_bound_to(claims),
     )
 
 
@@ -93,6 +102,17 @@ def audience(claims: Claims) -> frozenset[str]:
     if not named:
         raise InvalidToken("aud")
     return named
+
+
+def _bound_to(claims: Claims) -> str:
+    if "cnf" not in claims:
+        return ""
+    value = claims["cnf"]
+    found = cast("dict[str, object]", value) if isinstance(value, dict) else {}
+    thumbprint = found.get("jkt")
+    if len(found) != 1 or not isinstance(thumbprint, str) or not _THUMBPRINT.fullmatch(thumbprint):
+        raise InvalidToken("cnf")
+    return thumbprint
 
 
 def _text(claims: Claims, name: str, most: int = MAX_TEXT) -> str:

@@ -26,6 +26,18 @@ _OK: Final = 200
 _log: Final = logging.getLogger(__name__)
 
 
+class Introspection(Struct, frozen=True, kw_only=True):
+    """Where an issuer says what its opaque tokens mean (RFC 7662), and who we are there."""
+
+    url: str
+    client_id: str
+    client_secret: str
+
+    def __repr__(self) -> str:
+        """The address; not the secret."""
+        return f"Introspection({self.url!r})"
+
+
 class TrustedIssuer(Struct, frozen=True, kw_only=True):
     """An issuer the operator trusts to name tenants."""
 
@@ -38,6 +50,8 @@ class TrustedIssuer(Struct, frozen=True, kw_only=True):
     algorithms: frozenset[str] = ALGORITHMS
     typ: str = "at+jwt"
     """The `typ` of its access tokens. With `JWT` only the audience tells them from its ID tokens."""
+    introspection: Introspection | None = None
+    """How its opaque tokens are read; None: it has none."""
 
 
 class IssuerKeys:

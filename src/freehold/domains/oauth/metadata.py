@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from msgspec import UNSET, Struct, UnsetType
 
 WELL_KNOWN: Final = "/.well-known/oauth-protected-resource"
+PROOF_ALGORITHMS: Final = ("ES256", "EdDSA", "RS256")
 _NOT_ASKED_FOR: Final = "offline_access"
 
 
@@ -17,6 +18,7 @@ class ProtectedResource(Struct, frozen=True, kw_only=True):
     authorization_servers: tuple[str, ...]
     scopes_supported: tuple[str, ...]
     bearer_methods_supported: tuple[str, ...] = ("header",)
+    dpop_signing_alg_values_supported: tuple[str, ...] = PROOF_ALGORITHMS
     resource_name: str | UnsetType = UNSET
     resource_documentation: str | UnsetType = UNSET
 
@@ -57,16 +59,26 @@ def challenge_invalid(resource: str, scopes: Iterable[str]) -> str:
     return _bearer(resource, scopes, error="invalid_token", error_description="The credential is not valid.")
 
 
+def challenge_proof(resource: str, scopes: Iterable[str]) -> str:
+    """`WWW-Authenticate` for a proof of possession that is not valid (RFC 9449 section 7.1)."""
+    algorithms = " ".join(PROOF_ALGORITHMS)
+    return _challenge("DPoP", resource, scopes, error="invalid_dpop_proof", error_description="The proof is not valid.", algs=algorithms)
+
+
 def challenge_scope(resource: str, scopes: Iterable[str]) -> str:
     """`WWW-Authenticate` beside a 403: every scope this one operation needs, in one go."""
     return _bearer(resource, scopes, error="insufficient_scope", error_description="The operation needs more scopes.")
 
 
 def _bearer(resource: str, scopes: Iterable[str], **error: str) -> str:
+    return _challenge("Bearer", resource, scopes, **error)
+
+
+def _challenge(scheme: str, resource: str, scopes: Iterable[str], **error: str) -> str:
     parameters = {**error, "resource_metadata": metadata_url(resource)}
     if listed := _listed(scopes):
         parameters["scope"] = " ".join(listed)
-    return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in parameters.items())
+    return f"{scheme} " + ", ".join(f'{name}="{value}"' for name, value in parameters.items())
 
 
 def _listed(scopes: Iterable[str]) -> tuple[str, ...]:

@@ -2,12 +2,12 @@
 
 `system` scopes appear only where a credential is what tells the tenant, and for keys no tenant owns."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import and_, delete, insert, or_, select, tuple_, update
+from sqlalchemy import and_, bindparam, delete, insert, or_, select, tuple_, update
 
 from freehold.domains.oauth.tables import api_keys, grants, revocations, signing_keys
 from freehold.kit.db import Database, Scope
@@ -27,6 +27,17 @@ class ApiKey(Struct, frozen=True, kw_only=True):
     created_at: float
     expires_at: float | None
     revoked_at: float | None
+    service: str | None = None
+    """The service account it acts as; None: as itself."""
+    networks: frozenset[str] | None = None
+    """CIDR blocks it may be used from; None: from anywhere."""
+    per_minute: int | None = None
+    last_used_at: float | None = None
+    """To the minute."""
+
+    def ended(self, now: float) -> bool:
+        """Whether it opens nothing any more."""
+        return self.revoked_at is not None or (self.expires_at is not None and self.expires_at <= now)
 
 
 class KeyRecord(Struct, frozen=True):
@@ -48,6 +59,8 @@ class SealedKey(Struct, frozen=True):
     retired_at: float | None
 
 
+_SETS: Final = ("scopes", "tools", "networks")
+"""Columns that are JSON lists."""
 _SHOWN: Final = tuple(api_keys.c[name] for name in ApiKey.__struct_fields__)
 
 
@@ -68,7 +81,7 @@ async def list_keys(db: Database, tenant: str) -> list[ApiKey]:
 async def add_key(scope: Scope, key: ApiKey, digest: bytes) -> None:
     """Keep a new key."""
     row = {name: getattr(key, name) for name in ApiKey.__struct_fields__}
-    row |= {"digest": digest, "scopes": _written(key.scopes), "tools": None if key.tools is None else _written(key.tools)}
+    row |= {"digest": digest} | {name: None if (names := row[name]) is None else _written(names) for name in _SETS}
     await scope.run(insert(api_keys).values(row))
 
 
@@ -78,9 +91,31 @@ async def end_keys(scope: Scope, now: float, key_id: str | None = None) -> int:
     return await scope.run(statement if key_id is None else statement.where(api_keys.c.key_id == key_id))
 
 
-async def has_key(scope: Scope, key_id: str) -> bool:
-    """Whether the scope's tenant has or had that key."""
-    return await scope.one(select(api_keys.c.key_id).where(api_keys.c.key_id == key_id)) is not None
+async def own_key(scope: Scope, key_id: str) -> ApiKey | None:
+    """The key of the scope's tenant with that id, ended or not."""
+    row = await scope.one(select(*_SHOWN).where(api_keys.c.key_id == key_id))
+    return None if row is None else _key(row)
+
+
+async def shorten_key(scope: Scope, key_id: str, expires_at: float) -> None:
+    """Let a key of the scope's tenant end at that moment."""
+    await scope.run(update(api_keys).where(api_keys.c.key_id == key_id).values(expires_at=expires_at))
+
+
+async def keys_expiring(db: Database, now: float, until: float) -> list[ApiKey]:
+    """Keys of every tenant that end by themselves before `until`, the next one first."""
+    due = and_(api_keys.c.revoked_at.is_(None), api_keys.c.expires_at > now, api_keys.c.expires_at <= until)
+    async with db.system() as scope:
+        return [_key(row) for row in await scope.all(select(*_SHOWN).where(due).order_by(api_keys.c.expires_at))]
+
+
+async def keys_used(db: Database, uses: Mapping[str, float], *, apart: float) -> None:
+    """Write down when keys that were verified here were last used, but for those for which it was done less than `apart` seconds ago."""
+    at = bindparam("at", type_=api_keys.c.last_used_at.type)
+    older = or_(api_keys.c.last_used_at.is_(None), api_keys.c.last_used_at <= at - apart)
+    statement = update(api_keys).where(api_keys.c.key_id == bindparam("key"), older).values(last_used_at=at)
+    async with db.system(write=True) as scope:
+        await scope.run(statement, [{"key": key, "at": used} for key, used in sorted(uses.items())])
 
 
 async def is_revoked(db: Database, tenant: str, named: Collection[tuple[str, str]], issued_at: float, now: float) -> bool:
@@ -126,7 +161,7 @@ async def add_signing(scope: Scope, key: SealedKey, *, retire_at: float) -> None
 
 def _key(row: Sequence[Any]) -> ApiKey:
     held: dict[str, Any] = dict(zip(ApiKey.__struct_fields__, row, strict=True))
-    held |= {"scopes": _read(held["scopes"]), "tools": _read(held["tools"])}
+    held |= {name: _read(held[name]) for name in _SETS}
     return ApiKey(**held)
 
 

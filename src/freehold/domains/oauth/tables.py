@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Boolean, Column, Double, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Double, Integer, LargeBinary, Table, Text
 
 from freehold.kit.db import metadata
 
@@ -19,8 +19,13 @@ api_keys: Final = Table(
     Column("created_at", Double, nullable=False),
     Column("expires_at", Double),
     Column("revoked_at", Double),
+    Column("service", Text),
+    Column("networks", Text),
+    Column("per_minute", Integer),
+    Column("last_used_at", Double),
 )
-"""`digest` is the SHA-256 of the whole key; `scopes` and `tools` are JSON lists, `tools` NULL when the scopes alone decide."""
+"""`digest` is the SHA-256 of the whole key; `scopes`, `tools` and `networks` are JSON lists, `tools` NULL when the scopes alone decide,
+`networks` NULL when the key may be used from anywhere."""
 
 revocations: Final = Table(
     "revocations",
