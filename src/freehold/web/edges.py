@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, Final
 
 from freehold.core.refusals import Refusal
@@ -83,6 +84,15 @@ def caller(headers: Headers, hops: int) -> str:
         forwarded = headers.get(_FORWARDED, b"").split(b",")
         named = forwarded[-hops].strip() if len(forwarded) >= hops else b""
     return named.decode("latin-1")
+
+
+def visitor(address: str) -> str:
+    """Whom limits count: an address, of IPv6 the network, which one visitor has whole; `unknown` for what is none."""
+    try:
+        read = ip_address(address)
+    except ValueError:
+        return "unknown"
+    return str(ip_network((read, 64), strict=False)) if isinstance(read, IPv6Address) and read.ipv4_mapped is None else str(read)
 
 
 class Edges:

@@ -4,7 +4,6 @@ Whoever has a key may use it and so may end it: no credential is asked for. The 
 
 import logging
 from collections.abc import Awaitable, Callable
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Final, cast
 
 from freehold.core.refusals import Refusal
@@ -14,7 +13,7 @@ from freehold.kit.state import Bucket, State
 from freehold.protocol.wire import is_object
 from freehold.web.answers import send
 from freehold.web.api.problems import send_problem
-from freehold.web.edges import Disconnected, Edges, Headers, Receive, Scope, Send, caller, headers_of
+from freehold.web.edges import Disconnected, Edges, Headers, Receive, Scope, Send, caller, headers_of, visitor
 
 PATH: Final = "/keys/leaked"
 MOST: Final = 100
@@ -23,7 +22,6 @@ _EACH: Final = (1.0, 30)
 _ALL: Final = (20.0, 200)
 """Reports per second and at once: of one address, and of all together."""
 _AGAIN: Final = 5.0
-_HALF: Final = 64
 _log = logging.getLogger("freehold.web")
 
 
@@ -60,20 +58,11 @@ class LeaksDoor:
             await self._end(key)
 
     async def _count(self, headers: Headers) -> None:
-        visitor = _visitor(caller(headers, self._hops))
-        for bucket in (Bucket(f"leaks:{visitor}", *_EACH), Bucket("leaks", *_ALL)):
+        whose = visitor(caller(headers, self._hops))
+        for bucket in (Bucket(f"leaks:{whose}", *_EACH), Bucket("leaks", *_ALL)):
             verdict = await self._state.spend((bucket,), ())
             if not verdict.allowed:
                 raise Refusal("too_many_reports", retry_after=verdict.retry_after)
-
-
-def _visitor(address: str) -> str:
-    """An address; of IPv6 the network, which one visitor has whole."""
-    try:
-        network: IPv4Network | IPv6Network = ip_network(address)
-    except ValueError:
-        return "unknown"
-    return str(network.supernet(new_prefix=_HALF)) if network.version == 6 else str(network)  # noqa: PLR2004  the protocol's number
 
 
 def _reported(body: bytes) -> list[str]:

@@ -4,8 +4,7 @@ from typing import Final, Literal
 
 from freehold.kit.errors import Unavailable
 from freehold.kit.state import Bucket, State
-from freehold.web.edges import Scope
-from freehold.web.oauth.reading import address
+from freehold.web.edges import Scope, caller, headers_of, visitor
 
 Act = Literal["authorize", "token", "register", "sign_in", "sign_in_as", "decide"]
 RATES: Final[dict[Act, tuple[float, int]]] = {
@@ -39,7 +38,7 @@ class Limiting:
 
     async def visit(self, act: Act, scope: Scope) -> None:
         """One more from where this request comes from. Raises `Slow`."""
-        await self.spend(act, address(scope, self._hops))
+        await self.spend(act, visitor(caller(headers_of(scope), self._hops)))
 
     async def spend(self, act: Act, whose: str) -> None:
         """One more of that name. Raises `Slow`."""

@@ -1,7 +1,6 @@
 """What a request to the authorization server says, read strictly: query and form parameters that may come once, small bodies, cookies."""
 
 from collections.abc import Iterable, Mapping
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, Final, cast
 from urllib.parse import unquote_to_bytes
 
@@ -65,23 +64,6 @@ def cookie(raw: Iterable[tuple[bytes, bytes]], name: str) -> str:
 def header(raw: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:
     """The value of a header that is not among those every door reads; the last one."""
     return next((value for key, value in reversed(list(raw)) if key == name), None)
-
-
-def address(scope: Scope, hops: int) -> str:
-    """Who is limited: the peer, or what the outermost of `hops` proxies of ours says it is.
-
-    Of IPv6 it is the network, which one visitor has whole.
-    """
-    named = str((scope.get("client") or ("unknown",))[0])
-    lines = [value.decode("latin-1") for key, value in scope["headers"] if key == b"x-forwarded-for"]
-    forwarded = [part.strip() for line in lines for part in line.split(",")]
-    if hops and len(forwarded) >= hops:
-        named = forwarded[-hops]
-    try:
-        read = ip_address(named)
-    except ValueError:
-        return "unknown"
-    return str(ip_network((read, 64), strict=False)) if isinstance(read, IPv6Address) and read.ipv4_mapped is None else str(read)
 
 
 async def _body(headers: Headers, receive: Receive, kind: bytes) -> bytes:
