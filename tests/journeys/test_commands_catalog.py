@@ -63,12 +63,15 @@ async def test_a_budget_is_tried_without_changing_anything(shop: Place) -> None:
 
 
 async def test_what_the_list_leaves_out_is_told(shop: Place) -> None:
-    """Arguments a brief does not show are counted by tool; definitions that say less than the document are named, others not."""
+    """Arguments a brief does not show are counted by tool; definitions that say less than the document are named, others not; a tool may take none."""
     document = large()
     fields = {f"field_{number}": {"type": "string", "description": "Said of it. " * 20} for number in range(60)}
     body = {"schema": {"type": "object", "properties": {"inner": {"type": "object", "properties": fields}}}}
     document["paths"]["/long"] = {"post": {"operationId": "makeLong", "requestBody": {"content": {"application/json": body}}}}
+    document["paths"]["/health"] = {"get": {"operationId": "getHealth", "tags": ["health"]}}
     (shop.folder / "shop.json").write_text(json.dumps(document))
+    healthy = json.loads(await shop.done("catalog", "compile", "--budget", "3000", "--tag", "health", "--json"))
+    assert {row["tool"]: row["left_out"] for row in healthy["listed"]}["get_health"] == 0
     report = json.loads(await shop.done("catalog", "compile", "--budget", "3000", "--json"))
     assert report["trimmed"] == [{"tool": "post_make_long", "what": "prose"}]
     left = {row["tool"]: row["left_out"] for row in report["listed"]}

@@ -72,7 +72,7 @@ def _shown(tools: Sequence[Tool], listed: Mapping[str, Brief]) -> list[dict[str,
 def _row(tool: Tool, entry: bytes) -> dict[str, Any]:
     """`left_out` counts arguments that the list does not show."""
     area = tool.tags[0] if tool.tags else None
-    left_out = 0 if tool.brief is None else len(tool.input_schema["properties"]) - len(tool.brief.input_schema["properties"])
+    left_out = 0 if tool.brief is None else _arguments(tool.input_schema) - _arguments(tool.brief.input_schema)
     return {
         "tool": tool.name,
         "tokens": _tokens(len(entry)),
@@ -81,6 +81,11 @@ def _row(tool: Tool, entry: bytes) -> dict[str, Any]:
         "area": area,
         "left_out": left_out,
     }
+
+
+def _arguments(schema: Mapping[str, Any]) -> int:
+    """How many it names; a tool that takes none need not say so."""
+    return len(schema.get("properties", ()))
 
 
 def _total(tools: Sequence[Tool], shown: Sequence[dict[str, Any]], *, searching: bool) -> dict[str, int]:
