@@ -63,7 +63,7 @@ async def test_a_budget_is_tried_without_changing_anything(shop: Place) -> None:
 
 
 async def test_what_the_list_leaves_out_is_told(shop: Place) -> None:
-    """Arguments a brief does not show are counted by tool; definitions that say less than the document are named, others not; a tool may take none."""
+    """What a brief does not show is counted by tool; definitions that say less than the document are named; a tool may take none."""
     document = large()
     fields = {f"field_{number}": {"type": "string", "description": "Said of it. " * 20} for number in range(60)}
     body = {"schema": {"type": "object", "properties": {"inner": {"type": "object", "properties": fields}}}}
