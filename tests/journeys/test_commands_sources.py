@@ -195,3 +195,29 @@ async def test_a_large_document_is_read_and_a_larger_one_refused(bare: Place) ->
     with (bare.folder / "larger.json").open("wb") as file:
         file.truncate(64 * 1024 * 1024 + 1)
     refused(await bare.run("source", "preview", "larger.json"), "larger.json is larger than 67108864 bytes. Split the document")
+
+
+async def test_releases_are_compared_tried_and_taken_back(here: Place) -> None:
+    """What breaks is named before and after; a canary is promoted and rolled back, a tenant is pinned once and let go once."""
+    assert await here.done("source", "refresh", "api") == "api offers 1 tool (release 1).\n"
+    assert await here.done("source", "diff", "api") == "The document of api asks for nothing else than before.\n"
+    asked = {**GET, "parameters": [{"name": "day", "in": "query", "required": True, "schema": {"type": "string"}}]}
+    (here.folder / "orders.json").write_text(json.dumps({**ORDERS, "paths": {"/orders": {"get": asked}}}))
+    compared = await listed(here, "source", "diff", "api")
+    assert [(one["what"], one["breaks"]) for one in compared["differences"]] == [("required", True)]
+    assert compared["retiring"] == {"get_order": "get_order_v2"}
+    assert [one["release"] for one in await listed(here, "source", "releases", "api")] == [1]
+    said = await here.done("source", "refresh", "api", "--canary", "10")
+    assert "  get_order: required (breaks): day is required now\n" in said
+    assert said.endswith("api offers 1 tool (release 2).\n")
+    assert [one["served"] for one in await listed(here, "source", "releases", "api")] == ["current", "canary 10%"]
+    assert await here.done("source", "pin", "api", "--tenant", "acme") == "acme stays with release 1 of api.\n"
+    assert "Release 2 of api" in await here.done("source", "promote", "api")
+    first, second = await listed(here, "source", "releases", "api")
+    assert (first["served"], first["pinned"], second["served"]) == ("previous", ["acme"], "current")
+    assert "Release 1 of api" in await here.done("source", "rollback", "api")
+    refused(await here.run("source", "rollback", "api"), "The source api has no canary and no release before the current one.")
+    refused(await here.run("source", "promote", "api", "--release", "9"), "The source api has no release 9.")
+    await here.done("source", "unpin", "api", "--tenant", "acme")
+    refused(await here.run("source", "unpin", "api", "--tenant", "acme"), "Tenant acme is not pinned to a release of api.")
+    refused(await here.run("source", "pin", "api", "--tenant", "nobody"), "There is no tenant nobody.")

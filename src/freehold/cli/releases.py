@@ -135,7 +135,9 @@ def _tell(name: str, reread: "Reread", *, as_json: bool, done: bool) -> None:
     for tool, successor in retired.items():
         typer.echo(f"  {tool} stays beside {successor} until its sunset")
     breaking = sum(one.breaking for one in reread.differences)
-    if not done:
+    if not done and not told:
+        typer.echo(f"The document of {name} asks for nothing else than before.")
+    elif not done:
         typer.echo(f"{counted(len(told), 'difference')}, {breaking} of them breaking. `freehold source refresh {name}` makes it so.")
     else:
         news = f" (release {reread.release}{'' if reread.kept else ', as before'})" if reread.release else ""
