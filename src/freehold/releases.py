@@ -104,7 +104,7 @@ class Releases:
         """Serve the canary, or the named release, to everybody who is not pinned; which it is. Refuses `release_unknown`."""
         serving, _ = await self._standing(source)
         chosen = serving.canary if release is None else release
-        if chosen is None or not await self._documents.releases(source, (chosen,)):
+        if chosen is None or chosen not in await self._documents.kept(source):
             raise Refusal("release_unknown", source=source, release="canary" if chosen is None else chosen)
         if chosen != serving.current:
             await self._documents.serve(source, Serving(current=chosen, previous=serving.current))
@@ -129,7 +129,7 @@ class Releases:
         await self._tenant(tenant)
         serving, _ = await self._standing(source)
         chosen = serving.current if release is None else release
-        if not await self._documents.releases(source, (chosen,)):
+        if chosen not in await self._documents.kept(source):
             raise Refusal("release_unknown", source=source, release=chosen)
         await self._documents.pin(tenant, source, chosen)
         await self._done("source.pinned", f"{source}@{chosen}", tenant)

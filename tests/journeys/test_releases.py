@@ -13,9 +13,11 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from freehold.curation import HOUSE
 from freehold.domains.catalog.edits import Edit
 from freehold.domains.sources.released import in_share
 from freehold.settings import Settings, SourceSettings
+from tests.booked import booked
 from tests.clocks import HandClock
 from tests.documents import document, parameter
 from tests.features import everything
@@ -252,6 +254,10 @@ async def test_usage_is_counted_by_version_and_deeds_are_recorded(settings: Sett
         await releases.unpin("shop", "free")
         await made.followed()
         assert await made.names("free") == ["get_order_v2", "get_other", "get_order"]
+        deeds = [(one["what"], one["on_what"]) for one in await booked(made.server, "free", "deed")]
+        assert deeds[-2:] == [("source.pinned", "shop@1"), ("source.unpinned", "shop")]
+        of_all = [(one["what"], one["on_what"]) for one in await booked(made.server, HOUSE, "deed")]
+        assert of_all == [("source.refreshed", "shop@2")]
 
 
 async def test_replicas_follow_each_other(settings: Settings, tmp_path: Path) -> None:

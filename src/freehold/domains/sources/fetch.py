@@ -79,6 +79,11 @@ class Documents:
         async with self._db.system() as scope:
             return await store.releases(scope, name, numbers)
 
+    async def kept(self, name: str) -> list[int]:
+        """The numbers of the releases there are, the oldest first."""
+        async with self._db.system() as scope:
+            return await store.numbers(scope, name)
+
     async def add(self, name: str, release: Release, serving: Serving, *, forget_but: Collection[int]) -> bool:
         """Keep one more release, serve it so, and let every replica know; false where another process was first."""
         async with self._writing() as scope:

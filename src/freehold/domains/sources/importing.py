@@ -81,7 +81,7 @@ class Importing:
         """The source and its fingerprint, from the kept releases if its document is among them, else freshly read."""
         for _ in range(_TRIES):
             standing = await self._documents.standing(spec.name)
-            if standing is None or await self._documents.stored(spec.name, spec.location) is None:
+            if standing is None or standing.location != spec.location:
                 await self.refresh(spec)
                 continue
             built = await self._built(spec, standing)

@@ -21,8 +21,10 @@ class Standing(Struct, frozen=True, kw_only=True):
     """What every replica serves of one source: told apart from any other by its fingerprint."""
 
     serving: Serving
+    location: str
+    """Where the current release's document came from."""
     digest: str
-    """Of the current release's document."""
+    """Of that document."""
     newest: int
     """The highest number a release of it has."""
     pins: dict[str, int]
@@ -41,7 +43,7 @@ async def standings(scope: Scope, name: str | None = None) -> dict[str, Standing
     current = sa.and_(_OF.name == source_serving.c.name, _OF.number == source_serving.c.current)
     other = source_releases.alias()
     newest = sa.select(sa.func.max(other.c.number)).where(other.c.name == source_serving.c.name).scalar_subquery()
-    asked = sa.select(source_serving, _OF.digest, newest.label("newest")).join(source_releases, current)
+    asked = sa.select(source_serving, _OF.location, _OF.digest, newest.label("newest")).join(source_releases, current)
     pinned = sa.select(release_pins)
     if name is not None:
         asked, pinned = asked.where(source_serving.c.name == name), pinned.where(release_pins.c.source == name)
@@ -53,13 +55,18 @@ async def standings(scope: Scope, name: str | None = None) -> dict[str, Standing
 
 def _standing(row: Row[Any], pins: dict[str, int]) -> Standing:
     serving = Serving(current=row.current, previous=row.previous, canary=row.canary, share=row.share)
-    return Standing(serving=serving, digest=row.digest, newest=row.newest, pins=pins)
+    return Standing(serving=serving, location=row.location, digest=row.digest, newest=row.newest, pins=pins)
 
 
 async def releases(scope: Scope, name: str, numbers: Collection[int] | None = None) -> list[Release]:
     """These releases of a source, with their documents; all of them for None."""
     asked = sa.select(source_releases).where(_OF.name == name).order_by(_OF.number)
     return [_release(row) for row in await scope.all(asked if numbers is None else asked.where(_OF.number.in_(numbers)))]
+
+
+async def numbers(scope: Scope, name: str) -> list[int]:
+    """Of the releases that are kept, without reading their documents."""
+    return [row.number for row in await scope.all(sa.select(_OF.number).where(_OF.name == name).order_by(_OF.number))]
 
 
 async def current(scope: Scope, name: str) -> Release | None:
